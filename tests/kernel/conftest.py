@@ -1,0 +1,88 @@
+# SPDX-FileCopyrightText: 2026 The lvs.cluster contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What tests on the real kernel share: modules run as real code, other people's tools, a clean network each time."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import importlib
+import io
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from ansible.module_utils import basic
+from ansible.module_utils.testing import patch_module_args
+from kernel_tools import ModuleRun, Tool
+
+CLONE_NEWNET = 0x40000000
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if "LVS_CLUSTER_KERNEL" not in os.environ:
+        for item in items:
+            item.add_marker(pytest.mark.skip(reason="needs the kernel that tests/kernel/run boots"))
+
+
+@pytest.fixture(autouse=True)
+def own_network() -> Iterator[None]:
+    """A network namespace for each test: an empty IPVS table, only `lo`, its own sysctls.
+
+    The process itself moves, so that modules run in it and programs that it starts are all inside. Namespaces that a
+    test makes with `ip netns add` are removed afterwards.
+    """
+    if "LVS_CLUSTER_KERNEL" not in os.environ:
+        yield
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(CLONE_NEWNET):
+        raise OSError(ctypes.get_errno(), "unshare")
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    yield
+    for name in os.listdir("/run/netns"):
+        subprocess.run(["ip", "netns", "del", name], check=True)
+
+
+@pytest.fixture
+def run_module() -> ModuleRun:
+    """`run_module("ipvs_service", {...}, check=False)`: the module's own code with these parameters, in this process."""
+
+    def run(
+        name: str,
+        parameters: dict[str, Any] | None = None,
+        *,
+        check: bool = False,
+        diff: bool = True,
+        fails: bool = False,
+    ) -> dict[str, Any]:
+        module = importlib.import_module(f"ansible_collections.lvs.cluster.plugins.modules.{name}")
+        arguments = {**(parameters or {}), "_ansible_check_mode": check, "_ansible_diff": diff}
+        arguments["_ansible_remote_tmp"] = os.environ.get("TMPDIR", "/tmp")
+        printed = io.StringIO()
+        with patch_module_args(arguments), contextlib.redirect_stdout(printed), pytest.raises(SystemExit):
+            module.main()
+        result = json.loads(printed.getvalue())
+        if bool(result.get("failed")) != fails:
+            pytest.fail(f"{name} {parameters}: {json.dumps(result, indent=1)}")
+        return result
+
+    # Each run is a process of its own on a managed host; nothing may leak from one to the next.
+    basic._ANSIBLE_ARGS = None
+    return run
+
+
+@pytest.fixture
+def tool() -> Tool:
+    """`tool("ipvsadm", "-Sn")`: output of a program; it must succeed, or with `fails=True` must not."""
+
+    def run(*words: str, stdin: str | None = None, fails: bool = False) -> str:
+        done = subprocess.run(words, input=stdin, capture_output=True, text=True, timeout=60, check=False)
+        if (done.returncode != 0) != fails:
+            pytest.fail(f"{' '.join(words)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
+        return done.stdout + done.stderr if fails else done.stdout
+
+    return run
