@@ -1,0 +1,132 @@
+# SPDX-FileCopyrightText: 2026 The lvs.cluster contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The hosts of a cluster, as far as they matter to the description: names, own addresses, interfaces."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """A network interface and the subnets that it is in (without those of a single address: they hold VIPs)."""
+
+    name: str
+    networks: tuple[Network, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """One machine of the inventory.
+
+    ``addresses`` are as the inventory has them, not yet validated. ``interfaces`` is empty when the host's facts are
+    not known. ``interface`` is the host variable ``lvs_interface``: it wins over what the facts say.
+    """
+
+    name: str
+    addresses: tuple[object, ...] = ()
+    interfaces: tuple[Interface, ...] = ()
+    interface: object = None
+
+    @property
+    def is_placeable(self) -> bool:
+        """Whether it can be told on which interface an address of this host belongs."""
+        return self.interface is not None or bool(self.interfaces)
+
+    def interface_of(self, address: Address) -> str | None:
+        """The interface whose subnet holds ``address``: the smallest such subnet, then the first name."""
+        if self.interface is not None:
+            return str(self.interface)
+        network = self.network_of(address)
+        return None if network is None else min(i.name for i in self.interfaces if network in i.networks)
+
+    def network_of(self, address: Address) -> Network | None:
+        """The smallest subnet of this host that holds ``address``."""
+        holding = [n for i in self.interfaces for n in i.networks if n.version == address.version and address in n]
+        return max(holding, key=lambda network: network.prefixlen) if holding else None
+
+
+def hosts_from_hostvars(
+    names: Iterable[str], hostvars: Mapping[str, Mapping[str, object]], *, with_interfaces: bool
+) -> list[Host]:
+    """The hosts called ``names``, reading from each host only the variables that are needed.
+
+    Reading a variable from Ansible's hostvars renders its templates, so what is not read costs nothing.
+    """
+    return [_host(name, hostvars[name] if name in hostvars else {}, with_interfaces) for name in names]
+
+
+def _host(name: str, variables: Mapping[str, object], with_interfaces: bool) -> Host:
+    facts = variables.get("ansible_facts") if with_interfaces else None
+    return Host(
+        name=name,
+        addresses=_own_addresses(name, variables),
+        interfaces=interfaces_from_facts(facts) if isinstance(facts, Mapping) else (),
+        interface=variables.get("lvs_interface") if with_interfaces else None,
+    )
+
+
+def _own_addresses(name: str, variables: Mapping[str, object]) -> tuple[object, ...]:
+    given = variables.get("lvs_address")
+    if isinstance(given, (list, tuple)):
+        return tuple(given)
+    if given is not None:
+        return (given,)
+    # Ansible connects to the host's name where ansible_host is not set.
+    connection = variables.get("ansible_host", name)
+    return (connection,) if _is_own_address(connection) else ()
+
+
+def _is_own_address(value: object) -> bool:
+    """Whether the address that Ansible connects to is one that other machines reach too (not a forwarded port)."""
+    address = parse_address(value)
+    return address is not None and not (address.is_loopback or address.is_unspecified or address.is_link_local)
+
+
+def parse_address(value: object) -> Address | None:
+    """An address, or None when ``value`` is not the text of one (a zone as in ``fe80::1%eth0`` is no part of one)."""
+    if not isinstance(value, str) or "%" in value:
+        return None
+    try:
+        return ipaddress.ip_address(str(value))
+    except ValueError:
+        return None
+
+
+def interfaces_from_facts(facts: Mapping[str, object]) -> tuple[Interface, ...]:
+    """The interfaces in Ansible's network facts, in the order of their names."""
+    names = facts.get("interfaces")
+    if not isinstance(names, Sequence) or isinstance(names, str):
+        return ()
+    found = []
+    for name in sorted({str(name) for name in names}):
+        # Ansible writes the key of br-lan as br_lan.
+        details = facts.get(name) or facts.get(name.replace("-", "_"))
+        if isinstance(details, Mapping):
+            found.append(Interface(name=name, networks=_networks(details)))
+    return tuple(found)
+
+
+def _networks(details: Mapping[str, object]) -> tuple[Network, ...]:
+    written: list[str] = []
+    for key in ("ipv4", "ipv4_secondaries", "ipv6"):
+        entries = details.get(key)
+        for entry in entries if isinstance(entries, (list, tuple)) else [entries]:
+            if isinstance(entry, Mapping) and entry.get("address"):
+                written.append(f"{entry['address']}/{entry.get('prefix') or entry.get('netmask')}")
+    networks: dict[Network, None] = {}
+    for text in written:
+        try:
+            network = ipaddress.ip_network(text, strict=False)
+        except ValueError:
+            continue
+        # A VIP that a director holds just now stands there as /32 or /128: it must not decide where VIPs belong.
+        if network.prefixlen < network.max_prefixlen and not (network.is_loopback or network.is_link_local):
+            networks[network] = None
+    return tuple(networks)
