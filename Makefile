@@ -56,7 +56,7 @@ bench: ## print the figures
 
 .PHONY: changelog
 changelog: ## write the coming release's entries from changelogs/fragments into CHANGELOG.md
-	@PATH="$$PWD/.venv/bin:$$PATH" antsibull-changelog release --update-existing
+	@PATH="$$PWD/.venv/bin:$$PATH" antsibull-changelog release --update-existing --reload-plugins
 
 .PHONY: clean
 clean: ## remove everything that was made here
