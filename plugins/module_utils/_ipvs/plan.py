@@ -1,0 +1,129 @@
+# SPDX-FileCopyrightText: 2026 The lvs.cluster contributors
+# SPDX-License-Identifier: BSD-2-Clause
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+"""From one IPVS table to another: two tables in, a list of operations out, nothing else."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Iterator
+
+from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.model import (
+    Destination,
+    DestinationKey,
+    Service,
+    ServiceKey,
+    Table,
+)
+
+CREATE, EDIT, DELETE = "create", "edit", "delete"
+
+_SERVICE_SWITCH = {CREATE: "-A", EDIT: "-E", DELETE: "-D"}
+_DESTINATION_SWITCH = {CREATE: "-a", EDIT: "-e", DELETE: "-d"}
+_PROTOCOL_SWITCH = {"tcp": "-t", "udp": "-u", "sctp": "--sctp-service"}
+_FORWARDING_SWITCH = {"direct": "-g", "nat": "-m", "tunnel": "-i"}
+_CHECKSUM_SWITCH = {"none": "--tun-nocsum", "standard": "--tun-csum", "remote": "--tun-remcsum"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Operation:
+    """One message to the kernel: create, edit or delete a service, or one of its destinations when that is set."""
+
+    action: str
+    service: Service
+    destination: Destination | None = None
+
+    def command(self) -> str:
+        """The equivalent ``ipvsadm`` command line. It is complete: ``-E`` and ``-e`` reset whatever is not said."""
+        key = key_arguments(self.service.key)
+        if self.destination is None:
+            words = ["ipvsadm", _SERVICE_SWITCH[self.action], key]
+            words += [] if self.action == DELETE else service_arguments(self.service)
+        else:
+            words = ["ipvsadm", _DESTINATION_SWITCH[self.action], key, f"-r {self.destination.key}"]
+            words += [] if self.action == DELETE else destination_arguments(self.destination)
+        return " ".join(words)
+
+
+def plan(*, current: Table, desired: Table) -> list[Operation]:
+    """The operations, in order, that turn ``current`` into ``desired``.
+
+    What serves stays in service: whatever adds capacity (new services, new destinations, higher weights) comes before
+    whatever takes capacity away (lower weights, removals), and what is in both tables is edited in place, because
+    deleting it and making it anew would drop its connections.
+    """
+    new = _sorted(key for key in desired.services if key not in current.services)
+    common = _sorted(key for key in desired.services if key in current.services)
+    gone = _sorted(key for key in current.services if key not in desired.services)
+    operations = [Operation(CREATE, desired.services[key]) for key in new]
+    operations += [
+        Operation(EDIT, desired.services[key]) for key in common if desired.services[key] != current.services[key]
+    ]
+    for key in new + common:
+        operations += _additions(key, current, desired)
+    for key in common:
+        operations += _reductions(key, current, desired)
+    # The kernel removes the destinations of a removed service itself.
+    operations += [Operation(DELETE, current.services[key]) for key in gone]
+    return operations
+
+
+def _additions(key: ServiceKey, current: Table, desired: Table) -> Iterator[Operation]:
+    service, before, after = desired.services[key], current.destinations.get(key, {}), desired.destinations[key]
+    for each in sorted(after, key=DestinationKey.sorting):
+        if each not in before:
+            yield Operation(CREATE, service, after[each])
+    for each in sorted(after, key=DestinationKey.sorting):
+        if each in before and after[each] != before[each] and after[each].weight >= before[each].weight:
+            yield Operation(EDIT, service, after[each])
+
+
+def _reductions(key: ServiceKey, current: Table, desired: Table) -> Iterator[Operation]:
+    service, before, after = desired.services[key], current.destinations[key], desired.destinations[key]
+    for each in sorted(after, key=DestinationKey.sorting):
+        if each in before and after[each].weight < before[each].weight:
+            yield Operation(EDIT, service, after[each])
+    for each in sorted(before, key=DestinationKey.sorting):
+        if each not in after:
+            yield Operation(DELETE, service, before[each])
+
+
+def _sorted(keys: Iterator[ServiceKey]) -> list[ServiceKey]:
+    return sorted(keys, key=ServiceKey.sorting)
+
+
+def key_arguments(key: ServiceKey) -> str:
+    """A service's key as ipvsadm writes it."""
+    if key.fwmark is not None:
+        return "-f {}{}".format(key.fwmark, " -6" if key.family == "ipv6" else "")
+    return "{} {}".format(_PROTOCOL_SWITCH[key.protocol or "tcp"], str(key).split("/", 1)[1])
+
+
+def service_arguments(service: Service) -> list[str]:
+    """A service's options as ipvsadm writes them."""
+    words = [f"-s {service.scheduler}"]
+    if service.persistence:
+        words.append(f"-p {service.persistence}")
+        if service.persistence_netmask not in (None, "255.255.255.255", "128"):
+            words.append(f"-M {service.persistence_netmask}")
+        if service.persistence_engine:
+            words.append(f"--pe {service.persistence_engine}")
+    if service.one_packet:
+        words.append("-o")
+    if service.scheduler_flags:
+        words.append("-b {}".format(",".join(service.scheduler_flags)))
+    return words
+
+
+def destination_arguments(destination: Destination) -> list[str]:
+    """A destination's options as ipvsadm writes them."""
+    words = [_FORWARDING_SWITCH[destination.forwarding], f"-w {destination.weight}"]
+    if destination.upper_threshold:
+        words += [f"-x {destination.upper_threshold}", f"-y {destination.lower_threshold}"]
+    if destination.tunnel_type:
+        words.append(f"--tun-type {destination.tunnel_type}")
+        if destination.tunnel_port:
+            words.append(f"--tun-port {destination.tunnel_port}")
+        if destination.tunnel_type != "ipip":
+            words.append(_CHECKSUM_SWITCH[destination.tunnel_checksum])
+    return words
