@@ -30,12 +30,12 @@ kernel: ## module tests on a real kernel with IPVS (a User-Mode Linux machine)
 	@$(RUN) packages venv kernel
 
 .PHONY: build
-build: ## build the collection into build/ and run it from the installed tarball
+build: ## build the collection into build/, install the tarball and read it from there
 	@$(RUN) packages venv build
 
 .PHONY: test
 test: ## everything that CI runs
-	@$(RUN) packages venv lint unit sanity kernel build lab molecule
+	@$(RUN) packages venv lint unit sanity kernel build lab molecule installed
 
 .PHONY: demo
 demo: ## build a cluster in the lab, show it, cut the power of its director (root)
@@ -44,7 +44,11 @@ demo: ## build a cluster in the lab, show it, cut the power of its director (roo
 
 .PHONY: lab-up
 lab-up: ## boot the lab's machines and leave them standing (root)
-	@tests/ci/packages && tests/lab/lab up
+	@tests/ci/packages && tests/ci/venv .venv tests/requirements.txt 3.11 3.12 3.13
+	@tests/lab/lab up direct
+	@printf '%s\n' 'Log in:        tests/lab/lab ssh lb1' \
+		'For Ansible:   eval "$$(tests/lab/lab env)"; .venv/bin/ansible-playbook -i examples/direct-pair/inventory.yml site.yml' \
+		'Take it down:  make lab-down'
 
 .PHONY: lab-down
 lab-down: ## take the lab's machines down
@@ -56,7 +60,7 @@ bench: ## print the figures
 
 .PHONY: changelog
 changelog: ## write the coming release's entries from changelogs/fragments into CHANGELOG.md
-	@PATH="$$PWD/.venv/bin:$$PATH" antsibull-changelog release --update-existing --reload-plugins
+	@PATH="$$PWD/.venv/bin:$$PATH" antsibull-changelog release --update-existing --reload-plugins --refresh
 
 .PHONY: clean
 clean: ## remove everything that was made here
