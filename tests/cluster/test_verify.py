@@ -1,0 +1,120 @@
+# SPDX-FileCopyrightText: 2026 The lvs.cluster contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Break each thing by hand: verify names it, with host, cause and remedy, and blames nobody else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import pytest
+from drive import DIRECTORS, VIP, active_director, await_that, holders, playbook, ssh
+
+
+@dataclass(frozen=True)
+class Finding:
+    host: str
+    found: str
+    cause: str
+    remedy: str
+
+
+def findings() -> list[Finding]:
+    """What verify ends with; it has to fail."""
+    run = playbook("lvs.cluster.verify")
+    assert run.code != 0, run.output
+    pattern = r"^\s*(?P<host>[\w, ]+): (?P<found>.+?) Cause: (?P<cause>.+?) Remedy: (?P<remedy>.+)$"
+    lines = run.output.partition("not as described:")[2].splitlines()
+    # The message is printed twice (once as the error, once as the result of the task).
+    named = {Finding(**match.groupdict()) for match in (re.match(pattern, line) for line in lines) if match}
+    assert named, run.output
+    return sorted(named, key=lambda finding: (finding.host, finding.found))
+
+
+def table(director: str) -> str:
+    return ssh(director, "ipvsadm -Sn")
+
+
+@contextmanager
+def broken(machine: str, command: str, mend: str) -> Iterator[None]:
+    """A fault on one machine, taken back at the end."""
+    ssh(machine, command)
+    try:
+        yield
+    finally:
+        ssh(machine, mend)
+
+
+def test_a_vip_that_was_removed_from_a_real_server_is_named():
+    with broken("rs1", f"ip address del {VIP}/32 dev lo", f"ip address add {VIP}/32 dev lo"):
+        found = findings()
+    assert {finding.host for finding in found} == {"rs1"}
+    assert any(VIP in finding.found for finding in found)
+
+
+def test_a_real_server_that_answers_arp_is_named():
+    with broken("rs1", "sysctl -qw net.ipv4.conf.eth0.arp_ignore=0", "sysctl -qw net.ipv4.conf.eth0.arp_ignore=1"):
+        found = findings()
+    ssh("client", "ip neighbour flush all")
+    assert {finding.host for finding in found} == {"rs1"}
+    assert any("arp_ignore" in finding.found + finding.cause for finding in found)
+
+
+def test_a_stopped_keepalived_is_named(standby):
+    before = table(standby)
+    with broken(standby, "systemctl stop keepalived", "systemctl start keepalived"):
+        found = findings()
+    await_that(lambda: table(standby) == before, "the standby's table is back")
+    assert {finding.host for finding in found} == {standby}
+    assert any("keepalived" in finding.found for finding in found)
+
+
+def test_a_flushed_table_is_named(standby):
+    before = table(standby)
+    with broken(standby, "ipvsadm --clear", "systemctl restart keepalived"):
+        found = findings()
+    await_that(lambda: table(standby) == before, "the standby's table is back")
+    assert {finding.host for finding in found} == {standby}
+    assert len(found) == 1
+    assert "empty" in found[0].found
+
+
+def test_a_service_that_listens_on_its_own_address_only_is_named():
+    narrow = "systemctl stop lab-web && systemd-run --unit=narrow-web python3 -m http.server --bind 192.0.2.21 80"
+    with broken("rs1", narrow, "systemctl stop narrow-web && systemctl start lab-web"):
+        found = findings()
+    await_that(lambda: all(table(name).count("192.0.2.21:80") == 1 for name in DIRECTORS), "rs1 is back in both tables")
+    assert {finding.host for finding in found} == {"rs1"}
+    assert any("192.0.2.21" in finding.found for finding in found)
+
+
+def test_two_masters_are_named_with_the_protocol_that_does_not_pass(active):
+    for name in DIRECTORS:
+        ssh(name, "iptables -I INPUT -p 112 -j DROP")
+    try:
+        await_that(lambda: holders() == list(DIRECTORS), "both directors hold the VIP")
+        found = findings()
+    finally:
+        for name in DIRECTORS:
+            ssh(name, "iptables -D INPUT -p 112 -j DROP")
+    active_director()
+    assert any("lb1" in finding.host + finding.found and "lb2" in finding.host + finding.found for finding in found)
+    assert any("112" in finding.cause for finding in found)
+    assert not any(finding.host.startswith("rs") for finding in found)
+
+
+def test_a_table_that_differs_on_the_standby_is_named(standby):
+    edit = f"ipvsadm -e -t {VIP}:80 -r 192.0.2.22:80 -g -w"
+    with broken(standby, f"{edit} 9", f"{edit} 2"):
+        found = findings()
+    assert [finding.host for finding in found] == [standby]
+    assert "9" in found[0].found
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _the_cluster_is_as_described_when_all_is_mended() -> Iterator[None]:
+    yield
+    run = playbook("lvs.cluster.verify")
+    assert run.code == 0, run.output
