@@ -35,7 +35,7 @@ build: ## build the collection into build/, install the tarball and read it from
 
 .PHONY: test
 test: ## everything that CI runs
-	@$(RUN) packages venv lint unit sanity kernel build lab molecule installed
+	@$(RUN) packages venv lint unit sanity kernel build lab molecule cluster
 
 .PHONY: demo
 demo: ## build a cluster in the lab, show it, cut the power of its director (root)
