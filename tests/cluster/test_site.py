@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The lvs.cluster contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""site.yml on a living cluster: changes under traffic, faults in the middle, bad input. Judges: ipvsadm, ip, systemctl."""
+"""site.yml on a living cluster: changes under traffic, faults, bad input. Judges: ipvsadm, ip, systemctl."""
 
 from __future__ import annotations
 
@@ -112,10 +112,7 @@ def test_an_unreachable_real_server_is_named_at_the_end_and_the_cluster_serves_o
 def test_a_run_that_was_killed_in_the_middle_is_completed_by_the_next():
     process = playbook_process("site.yml", variables=described(weight=7))
     assert process.stdout is not None
-    seen = next(
-        (line for line in process.stdout if "Replace the configuration" in line or "Write keepalived.conf" in line),
-        None,
-    )
+    seen = next((line for line in process.stdout if "Write keepalived.conf" in line), None)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     assert seen is not None
@@ -151,10 +148,7 @@ def test_a_reboot_keeps_what_site_set_up(machine, standby):
         addresses = ssh(name, "ip -brief address show dev lo")
         assert f"{VIP}/32" in addresses
         assert f"{VIP6}/128" in addresses
-        assert ssh(name, "sysctl -n net.ipv4.conf.eth0.arp_ignore net.ipv4.conf.eth0.arp_announce").split() == [
-            "1",
-            "2",
-        ]
+        assert ssh(name, "cd /proc/sys/net/ipv4/conf/eth0; cat arp_ignore arp_announce").split() == ["1", "2"]
     run = playbook("site.yml")
     assert run.code == 0, run.output
     assert run.changed == 0

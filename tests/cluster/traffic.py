@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import collections
+import itertools
 import json
 import sys
 import time
@@ -41,7 +42,7 @@ async def traffic(address: str, port: int, interval: float, timeout: float, maxi
         try:
             answers[await asyncio.wait_for(request(address, port), timeout)] += 1
             good.append(start)
-        except (OSError, ValueError, asyncio.TimeoutError) as error:
+        except (TimeoutError, OSError, ValueError) as error:
             errors[type(error).__name__] += 1
 
     stopped = asyncio.Event()
@@ -57,7 +58,7 @@ async def traffic(address: str, port: int, interval: float, timeout: float, maxi
         await asyncio.sleep(max(0.0, begin + number * interval - time.monotonic()))
     await asyncio.gather(*tasks)
     good.sort()
-    gap = max((later - earlier for earlier, later in zip(good, good[1:])), default=0.0)
+    gap = max((later - earlier for earlier, later in itertools.pairwise(good)), default=0.0)
     return {
         "requests": number,
         "failed": sum(errors.values()),
