@@ -12,6 +12,7 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -43,13 +44,13 @@ def own_network() -> Iterator[None]:
         raise OSError(ctypes.get_errno(), "unshare")
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     yield
-    for name in os.listdir("/run/netns"):
-        subprocess.run(["ip", "netns", "del", name], check=True)
+    for path in Path("/run/netns").iterdir():
+        subprocess.run(["ip", "netns", "del", path.name], check=True)
 
 
 @pytest.fixture
 def run_module() -> ModuleRun:
-    """`run_module("ipvs_service", {...}, check=False)`: the module's own code with these parameters, in this process."""
+    """`run_module("ipvs_service", {...}, check=False)`: the module's own code with these parameters, in process."""
 
     def run(
         name: str,

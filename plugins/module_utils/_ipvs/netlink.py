@@ -126,7 +126,10 @@ class Kernel:
     """
 
     def __init__(self) -> None:
-        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETLINK_GENERIC)
+        try:
+            self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETLINK_GENERIC)
+        except (AttributeError, OSError) as error:
+            raise IpvsError(f"This host has no netlink sockets, so it is no Linux with IPVS: {error}.") from error
         try:
             self._sequence = 0
             self._open()
