@@ -1,0 +1,72 @@
+# SPDX-FileCopyrightText: 2026 The lvs.cluster contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: cluster_observations
+short_description: Gather what was seen of a cluster from the variables of its hosts
+version_added: 0.1.0
+author: The lvs.cluster contributors (@lvs-cluster)
+description:
+  - Takes what earlier tasks registered on the hosts and puts it into the shape that P(lvs.cluster.cluster_findings#filter) reads.
+positional: hostvars, probe_host
+options:
+  _input:
+    description: The plans of all hosts, as P(lvs.cluster.cluster_plans#filter) gives them.
+    type: dict
+    required: true
+  hostvars:
+    description:
+      - The variables of all hosts, C(hostvars) in a playbook.
+      - Read of each host that has a plan are the registered results C(lvs_host) (of C(lvs.cluster.host_info)), C(lvs_table)
+        and C(lvs_table_after) (of C(lvs.cluster.ipvs_info), before and after the probe). A host without C(lvs_host)
+        counts as unreachable.
+    type: dict
+    required: true
+  probe_host:
+    description:
+      - The host that sent packets. Read of it is the registered result C(lvs_probe) (of C(lvs.cluster.vip_probe)).
+    type: str
+seealso:
+  - plugin: lvs.cluster.cluster_findings
+    plugin_type: filter
+"""
+
+EXAMPLES = r"""
+- name: Show what was seen
+  ansible.builtin.debug:
+    msg: "{{ plans | lvs.cluster.cluster_observations(hostvars, 'client1') }}"
+"""
+
+RETURN = r"""
+_value:
+  description: A dictionary with C(hosts) and C(probe), see P(lvs.cluster.cluster_findings#filter).
+  type: dict
+"""
+
+import typing as t
+from collections.abc import Callable, Mapping
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.observed import observations_from_hostvars
+from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.plain import plain
+
+
+def cluster_observations(plans: object, hostvars: object, probe_host: str | None = None) -> dict[str, t.Any]:
+    if not isinstance(plans, Mapping):
+        raise AnsibleFilterError(
+            "cluster_observations: its input must be the plans that lvs.cluster.cluster_plans gives."
+        )
+    if not isinstance(hostvars, Mapping):
+        raise AnsibleFilterError("cluster_observations: the first argument must be hostvars.")
+    return observations_from_hostvars(plain(plans), hostvars, plain(probe_host))
+
+
+class FilterModule:
+    """The filter that gathers observations."""
+
+    def filters(self) -> dict[str, Callable[..., t.Any]]:
+        return {"cluster_observations": cluster_observations}
