@@ -3,8 +3,8 @@
 """How long, and with how much memory, 1,000 hosts and 10,000 services compile.
 
 Run from the repository: ``PYTHONPATH=.collections python tests/bench/bench_compile.py [--limit SECONDS]``.
-Prints seconds (best and worst of three runs) and the peak of memory allocated while compiling; with ``--limit`` it exits
-with 1 when the best run is slower.
+Prints seconds (best and worst of three runs) and the peak of memory allocated while compiling; with ``--limit`` it
+exits with 1 when the best run is slower.
 """
 
 from __future__ import annotations

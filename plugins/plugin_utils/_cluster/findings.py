@@ -297,7 +297,7 @@ def _misplaced_vip(view: View, host: SeenHost, vip: str, place: Values) -> Itera
 
 
 def check_arp_hiding(view: View, found: Found) -> Iterator[Finding]:
-    """IPv6 needs none of it: Linux answers neighbour solicitations only for addresses of the interface that they come to."""
+    """For IPv4 only: Linux answers neighbour solicitations just for addresses of the interface that they come to."""
     for host in view.real_servers:
         vips = [vip for vip in map(normal, host.wanted.get("realserver_linux_vips") or ()) if version_of(vip) == 4]
         if not host.was_read or not vips:
@@ -327,23 +327,23 @@ def check_arp_hiding(view: View, found: Found) -> Iterator[Finding]:
 
 
 def check_listeners(view: View, found: Found) -> Iterator[Finding]:
-    without_vip = {finding.host: finding.breaks for finding in found if finding.host in view.hosts}
     for host in view.real_servers:
         if not host.was_read:
             continue
+        vips = {normal(vip) for vip in host.wanted.get("realserver_linux_vips") or ()}
         faults: dict[tuple[str, int, tuple[str, ...]], list[str]] = {}
         for wanted in host.wanted.get("realserver_linux_listeners") or ():
-            protocol, vip, port = key = key_of(wanted)
+            protocol, vip, port = key_of(wanted)
             if protocol == "sctp":
                 continue
             bound = _bound_addresses(host, protocol, port)
             if bound & {vip, ANY_ADDRESS[version_of(vip)], ANY_ADDRESS[6]}:
                 continue
-            if not bound and not host.places_of(vip) and key in without_vip.get(host.name, ()):
-                continue  # A service that binds to the VIP cannot start without it.
+            if not host.places_of(vip) and bound <= vips:
+                continue  # A service that binds to the VIP cannot do so without it.
             faults.setdefault((protocol, port, tuple(sorted(bound))), []).append(vip)
-        for (protocol, port, others), vips in faults.items():
-            yield _listener_finding(host, protocol, port, others, vips)
+        for (protocol, port, others), lacking in faults.items():
+            yield _listener_finding(host, protocol, port, others, lacking)
 
 
 def _bound_addresses(host: SeenHost, protocol: str, port: int) -> set[str]:

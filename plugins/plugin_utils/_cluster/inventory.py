@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Mapping, Sequence
+import typing as t
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -53,16 +54,21 @@ class Host:
 
 
 def hosts_from_hostvars(
-    names: Iterable[str], hostvars: Mapping[str, Mapping[str, object]], *, with_interfaces: bool
+    names: Iterable[str], hostvars: Mapping[str, Mapping[str, t.Any]], *, with_interfaces: bool
 ) -> list[Host]:
     """The hosts called ``names``, reading from each host only the variables that are needed.
 
     Reading a variable from Ansible's hostvars renders its templates, so what is not read costs nothing.
     """
-    return [_host(name, hostvars[name] if name in hostvars else {}, with_interfaces) for name in names]
+    return [_host(name, variables_of(name, hostvars), with_interfaces) for name in names]
 
 
-def _host(name: str, variables: Mapping[str, object], with_interfaces: bool) -> Host:
+def variables_of(name: str, hostvars: Mapping[str, Mapping[str, t.Any]]) -> Mapping[str, t.Any]:
+    """The variables of a host; none for one that Ansible does not know, where ``hostvars.get`` gives no default."""
+    return hostvars[name] if name in hostvars else {}  # noqa: SIM401
+
+
+def _host(name: str, variables: Mapping[str, t.Any], with_interfaces: bool) -> Host:
     facts = variables.get("ansible_facts") if with_interfaces else None
     return Host(
         name=name,
@@ -72,7 +78,7 @@ def _host(name: str, variables: Mapping[str, object], with_interfaces: bool) -> 
     )
 
 
-def _own_addresses(name: str, variables: Mapping[str, object]) -> tuple[object, ...]:
+def _own_addresses(name: str, variables: Mapping[str, t.Any]) -> tuple[object, ...]:
     given = variables.get("lvs_address")
     if isinstance(given, (list, tuple)):
         return tuple(given)
@@ -114,19 +120,23 @@ def interfaces_from_facts(facts: Mapping[str, object]) -> tuple[Interface, ...]:
 
 
 def _networks(details: Mapping[str, object]) -> tuple[Network, ...]:
-    written: list[str] = []
-    for key in ("ipv4", "ipv4_secondaries", "ipv6"):
-        entries = details.get(key)
-        for entry in entries if isinstance(entries, (list, tuple)) else [entries]:
-            if isinstance(entry, Mapping) and entry.get("address"):
-                written.append(f"{entry['address']}/{entry.get('prefix') or entry.get('netmask')}")
     networks: dict[Network, None] = {}
-    for text in written:
+    for entry in _address_entries(details):
         try:
-            network = ipaddress.ip_network(text, strict=False)
+            network = ipaddress.ip_network(
+                f"{entry['address']}/{entry.get('prefix') or entry.get('netmask')}", strict=False
+            )
         except ValueError:
             continue
         # A VIP that a director holds just now stands there as /32 or /128: it must not decide where VIPs belong.
         if network.prefixlen < network.max_prefixlen and not (network.is_loopback or network.is_link_local):
             networks[network] = None
     return tuple(networks)
+
+
+def _address_entries(details: Mapping[str, object]) -> Iterator[Mapping[str, object]]:
+    for key in ("ipv4", "ipv4_secondaries", "ipv6"):
+        entries = details.get(key)
+        for entry in entries if isinstance(entries, (list, tuple)) else [entries]:
+            if isinstance(entry, Mapping) and entry.get("address"):
+                yield entry

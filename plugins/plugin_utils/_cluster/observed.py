@@ -13,6 +13,7 @@ import typing as t
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from .inventory import variables_of
 from .plain import plain
 
 Values = Mapping[str, t.Any]
@@ -21,7 +22,7 @@ ServiceKey = tuple[str, str, int]
 #: Address, port.
 DestinationKey = tuple[str, int]
 
-ANY_ADDRESS = {4: "0.0.0.0", 6: "::"}  # noqa: S104
+ANY_ADDRESS = {4: "0.0.0.0", 6: "::"}
 
 
 def observations_from_hostvars(
@@ -29,8 +30,8 @@ def observations_from_hostvars(
 ) -> dict[str, t.Any]:
     """The observations, taken from what the playbook ``verify`` registers on each host.
 
-    ``lvs_host`` (host_info), ``lvs_table`` and ``lvs_table_after`` (ipvs_info before and after the probe) on the hosts that
-    have a plan, ``lvs_probe`` (vip_probe) on ``probe_host``.
+    ``lvs_host`` (host_info), ``lvs_table`` and ``lvs_table_after`` (ipvs_info before and after the probe) on the hosts
+    that have a plan, ``lvs_probe`` (vip_probe) on ``probe_host``.
     """
     hosts = {name: _registered(hostvars, name) for name in plans}
     probe = None
@@ -42,7 +43,7 @@ def observations_from_hostvars(
 
 
 def _registered(hostvars: Mapping[str, Values], name: str) -> dict[str, t.Any]:
-    variables = hostvars[name] if name in hostvars else {}
+    variables = variables_of(name, hostvars)
     look = plain(variables.get("lvs_host"))
     if not isinstance(look, dict) or look.get("unreachable"):
         return {"unreachable": True}

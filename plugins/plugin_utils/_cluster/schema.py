@@ -331,13 +331,13 @@ class _Reader:
             self.note(
                 path,
                 f"Director {host.name} has no IPv{family} address to speak VRRP with.",
-                "Set lvs_address for it in the inventory (or ansible_host to an address), of one family on all directors.",
+                "Set lvs_address for it in the inventory, to an address of one family on all directors.",
             )
         elif host.interface is None and host.interfaces and host.network_of(source) is None:
             self.note(
                 path,
                 f"No interface of director {host.name} is in a subnet with {source}.",
-                "Set lvs_address to the address that the machine itself carries, or name its interface in lvs_interface.",
+                "Set lvs_address to the address that the machine itself has, or name its interface in lvs_interface.",
             )
         return source
 
@@ -461,7 +461,7 @@ class _Reader:
         return tuple(sorted({str(flag) for flag in flags if flag in allowed}))
 
     def persistence_netmask(self, section: Section, vip: Address | None) -> str | int | None:
-        """An IPv4 mask (``255.255.255.0``) or an IPv6 prefix length, whichever way it was written; None for each client alone."""
+        """An IPv4 mask (``255.255.255.0``) or an IPv6 prefix length; None: each client alone."""
         value = section.get("persistence_netmask")
         if value is None or vip is None:
             return None
@@ -512,7 +512,7 @@ class _Reader:
         )
 
     def check_protocol(self, section: Section, protocol: str, kind: str, *, has_port: bool) -> None:
-        """Every check connects by TCP, and what answers on a UDP or SCTP port need not answer TCP on the same number."""
+        """Every check connects by TCP, and what answers on a UDP port need not answer TCP on the same number."""
         if protocol != "tcp" and kind != "none" and not has_port:
             section.note(
                 "check",

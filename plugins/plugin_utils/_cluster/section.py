@@ -1,7 +1,10 @@
 # SPDX-FileCopyrightText: 2026 The lvs.cluster contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Reads one mapping of the description: each method gives a normalised value, or notes a mistake and gives the default."""
+"""Reads one mapping of the description.
+
+Each method gives a normalised value, or notes a mistake and gives the default.
+"""
 
 from __future__ import annotations
 

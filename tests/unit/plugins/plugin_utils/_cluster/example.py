@@ -15,9 +15,7 @@ from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.mistakes impo
 VIP, VIP6 = "192.0.2.100", "2001:db8:2::100"
 LAN = tuple(ipaddress.ip_network(text) for text in ("192.0.2.0/24", "2001:db8:2::/64"))
 MACS = {"lb1": "02:00:00:00:00:11", "lb2": "02:00:00:00:00:12", "rs1": "02:00:00:00:00:21", "rs2": "02:00:00:00:00:22"}
-DIRECTORS = tuple(
-    Host(f"lb{n}", (f"192.0.2.1{n}", f"2001:db8:2::1{n}"), (Interface("eth0", LAN),)) for n in (1, 2)
-)
+DIRECTORS = tuple(Host(f"lb{n}", (f"192.0.2.1{n}", f"2001:db8:2::1{n}"), (Interface("eth0", LAN),)) for n in (1, 2))
 REAL_SERVERS = tuple(Host(f"rs{n}", (f"192.0.2.2{n}", f"2001:db8:2::2{n}")) for n in (1, 2))
 
 
