@@ -24,14 +24,14 @@ SIZE = "3G"
 # In every machine from the start: what an ordinary server has, and the tools that look at it.
 INSTALLED = (
     *("systemd-sysv", "udev", "dbus", "openssh-server", "python3", "python3-apt", "kmod", "procps", "netbase"),
-    *("iproute2", "iputils-ping", "iputils-arping", "curl", "tcpdump", "less", "ca-certificates", "netcat-openbsd"),
+    *("iproute2", "iputils-ping", "iputils-arping", "ndisc6", "curl", "tcpdump", "less", "ca-certificates", "netcat-openbsd"),
     *("iptables", "arptables", "nftables", "ipset"),
 )
 # What the roles install: the packages and all that they need lie in an apt repository inside the image.
 OFFERED = ("keepalived", "ipvsadm")
 MASKED = (
     *("apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "fstrim.timer"),
-    *("e2scrub_reap.service", "logrotate.timer", "systemd-logind.service", "getty@tty1.service", "getty.target"),
+    *("e2scrub_reap.service", "logrotate.timer", "getty@tty1.service", "getty.target"),
     *("systemd-pstore.service", "systemd-binfmt.service", "sys-kernel-debug.mount", "sys-kernel-tracing.mount"),
     *("dev-hugepages.mount", "systemd-update-utmp.service", "systemd-update-utmp-runlevel.service", "modprobe@drm.service"),
 )

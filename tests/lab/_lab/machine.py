@@ -17,16 +17,17 @@ from .network import tap
 from .paths import Paths
 from .scenario import Machine
 
+_REBOOT = b"Failed to exec kernel"
+
 
 def kernel_command_line(paths: Paths, machine: Machine, image: Image) -> list[str]:
     """Arguments of linux.uml; words that start with `lab.` are read by the units of the image."""
     identity = hashlib.md5(f"{paths.name}/{machine.name}".encode(), usedforsecurity=False).hexdigest()
     words = [
-        f"umid={machine.name}",
         f"uml_dir={paths.state / 'uml'}",
         f"mem={machine.memory}M",
         f"ubd0={paths.disk(machine.name)},{image.disk}",
-        *("root=/dev/ubda", "rw", "con=null", "con0=null,fd:1", "quiet", "net.ifnames=0"),
+        *("root=/dev/ubda", "rw", "con=null", "con0=null,fd:1", "quiet", "selinux=0", "net.ifnames=0"),
         f"systemd.hostname={machine.name}",
         f"systemd.machine_id={identity}",
     ]
@@ -55,7 +56,11 @@ class Power:
     def start(self) -> None:
         if self.on:
             return
-        kernel = ["linux.uml", *kernel_command_line(self._paths, self.machine, self._image)]
+        # On a reboot User-Mode Linux executes itself anew by its name, with the network device still open, and would not
+        # get it a second time. With a name that is no program it says so and ends: restart_after_reboot takes over.
+        name = f"{self._paths.name}:{self.machine.name}"
+        words = kernel_command_line(self._paths, self.machine, self._image)
+        kernel = ["bash", "-c", 'exec -a "$0" linux.uml "$@"', name, *words]
         command = ["ip", "netns", "exec", self._paths.name, *contained(kernel)]
         with self._paths.console(self.machine.name).open("ab") as console:
             self._process = subprocess.Popen(
@@ -66,6 +71,16 @@ class Power:
                 start_new_session=True,
                 preexec_fn=die_with_parent,
             )
+
+    def restart_after_reboot(self) -> None:
+        """Give power again to a machine that ended in order to reboot; one that was shut down or crashed stays off."""
+        if self._process is None or self.on:
+            return
+        console = self._paths.console(self.machine.name).read_bytes()
+        if _REBOOT in console[-len(_REBOOT) - 100 :]:
+            self.start()
+        else:
+            self._process = None
 
     def cut(self) -> None:
         """Take the power away. The first process of a process namespace takes all others of it along, at once."""

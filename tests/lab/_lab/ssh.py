@@ -22,11 +22,7 @@ def write_config(paths: Paths, scenario: Scenario, images: dict[str, Image]) -> 
     known_hosts.write_text("".join(f"* {image.host_key}\n" for image in images.values()), encoding="ascii")
     blocks = []
     for machine in scenario.machines:
-        first = machine.addresses[0]
-        blocks.append(f"Host {machine.name} {first}\n  HostName {first}\n")
-        others = machine.addresses[1:]
-        if others:
-            blocks.append(f"Host {' '.join(others)}\n  HostName %h\n")
+        blocks.append(f"Host {machine.name}\n  HostName {machine.addresses[0]}\n")
         everything = " ".join((machine.name, *machine.addresses))
         blocks.append(f"Host {everything}\n  IdentityFile {images[machine.release].key}\n")
     blocks.append(

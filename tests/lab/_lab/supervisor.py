@@ -65,7 +65,9 @@ class Supervisor:
             listening.rename(self._paths.control)
             self._selector.register(server, selectors.EVENT_READ, "request")
             while self._goes_on:
-                for key, _ in self._selector.select(timeout=1):
+                for machine in self._machines.values():
+                    machine.restart_after_reboot()
+                for key, _ in self._selector.select(timeout=0.5):
                     if key.data == "request":
                         with server.accept()[0] as connection:
                             self._answer(connection)
