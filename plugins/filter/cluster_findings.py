@@ -11,7 +11,8 @@ version_added: 0.1.0
 author: The lvs.cluster contributors (@lvs-cluster)
 description:
   - Compares the plans of all hosts with what was seen on them and with what a probe by packets gave.
-  - One cause is one finding. A stopped keepalived also empties its table and may fail connections, but only it is named.
+  - One cause is one finding. A stopped keepalived also empties its table and may fail connections, but only it is
+    named.
   - Reads no network and changes nothing.
 positional: observations
 options:
@@ -42,7 +43,8 @@ EXAMPLES = r"""
     that: findings | length == 0
     fail_msg: "{{ findings | to_nice_yaml }}"
   vars:
-    findings: "{{ plans | lvs.cluster.cluster_findings(plans | lvs.cluster.cluster_observations(hostvars, 'client1')) }}"
+    seen: "{{ plans | lvs.cluster.cluster_observations(hostvars, 'client1') }}"
+    findings: "{{ plans | lvs.cluster.cluster_findings(seen) }}"
 """
 
 RETURN = r"""

@@ -10,7 +10,8 @@ short_description: Gather what was seen of a cluster from the variables of its h
 version_added: 0.1.0
 author: The lvs.cluster contributors (@lvs-cluster)
 description:
-  - Takes what earlier tasks registered on the hosts and puts it into the shape that P(lvs.cluster.cluster_findings#filter) reads.
+  - Takes what earlier tasks registered on the hosts and puts it into the shape that
+    P(lvs.cluster.cluster_findings#filter) reads.
 positional: hostvars, probe_host
 options:
   _input:
@@ -20,9 +21,9 @@ options:
   hostvars:
     description:
       - The variables of all hosts, C(hostvars) in a playbook.
-      - Read of each host that has a plan are the registered results C(lvs_host) (of C(lvs.cluster.host_info)), C(lvs_table)
-        and C(lvs_table_after) (of C(lvs.cluster.ipvs_info), before and after the probe). A host without C(lvs_host)
-        counts as unreachable.
+      - Read of each host that has a plan are the registered results C(lvs_host) (of C(lvs.cluster.host_info)),
+        C(lvs_table) and C(lvs_table_after) (of C(lvs.cluster.ipvs_info), before and after the probe).
+      - A host without C(lvs_host) counts as unreachable.
     type: dict
     required: true
   probe_host:

@@ -12,7 +12,8 @@ author: The lvs.cluster contributors (@lvs-cluster)
 description:
   - Validates the cluster description (the variable O(ignore:lvs_cluster)) and gives each director and each real server
     the variables of its role.
-  - A description with mistakes raises one error that lists every mistake, each with its path, the problem and the remedy.
+  - A description with mistakes raises one error that lists every mistake, each with its path, the problem and the
+    remedy.
   - Reads no network and changes nothing. The same input always gives the same plans.
 positional: directors, real_servers, hostvars
 options:
@@ -34,10 +35,10 @@ options:
   hostvars:
     description:
       - The variables of all hosts, C(hostvars) in a playbook.
-      - Read of each host are C(lvs_address) (its own address in the cluster, or a list with an IPv4 and an IPv6 address)
-        and, when that is not set, C(ansible_host) or the host's name where they are an address.
-      - Read of directors are also C(lvs_interface) (the interface for all VIPs of that director) and the network facts in
-        C(ansible_facts), from which the interface is found whose subnet holds the VIP.
+      - Read of each host are C(lvs_address) (its own address in the cluster, or a list with an IPv4 and an IPv6
+        address) and, when that is not set, C(ansible_host) or the host's name where they are an address.
+      - Read of directors are also C(lvs_interface) (the interface for all VIPs of that director) and the network facts
+        in C(ansible_facts), from which the interface is found whose subnet holds the VIP.
     type: dict
     required: true
 notes:
@@ -51,7 +52,7 @@ seealso:
 EXAMPLES = r"""
 - name: Compile the cluster once
   ansible.builtin.set_fact:
-    cluster_plans: "{{ lvs_cluster | lvs.cluster.cluster_plans(groups['directors'], groups['real_servers'], hostvars) }}"
+    plans: "{{ lvs_cluster | lvs.cluster.cluster_plans(groups['directors'], groups['real_servers'], hostvars) }}"
   run_once: true
   vars:
     lvs_cluster:

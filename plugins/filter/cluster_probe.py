@@ -10,8 +10,8 @@ short_description: Say which connections prove that each real server gets its sh
 version_added: 0.1.0
 author: The lvs.cluster contributors (@lvs-cluster)
 description:
-  - Gives the connections to open to each TCP service of a director, so many that every weighted real server is due some,
-    at most 200 for each service.
+  - Gives the connections to open to each TCP service of a director, so many that every weighted real server is due
+    some, at most 200 for each service.
 options:
   _input:
     description: The variables of one director's plan, as P(lvs.cluster.cluster_plans#filter) gives them.
@@ -42,7 +42,7 @@ from collections.abc import Callable, Mapping
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.findings import probe_connections
+from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.check_packets import probe_connections
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.plain import plain
 
 

@@ -119,6 +119,11 @@ def destinations_of(service: Values | None) -> dict[DestinationKey, Values]:
     return {(normal(e.get("destination")), int(e.get("destination_port") or 0)): e for e in entries}
 
 
+def described_destinations(service: Values) -> dict[DestinationKey, Values]:
+    """The destinations that a plan's service should have."""
+    return {(normal(r["address"]), int(r["port"])): r for r in service.get("real_servers") or ()}
+
+
 def connections_of(destination: Values | None) -> int:
     """Connections that the kernel has counted for this destination since it was made."""
     return int(((destination or {}).get("counters") or {}).get("connections") or 0)

@@ -557,12 +557,7 @@ class _Reader:
         seen: dict[str, int] = {}
         read = []
         for index, entry in enumerate(section.items("real_servers")):
-            if isinstance(entry, str):
-                host = str(entry)
-                address = self.address_of(section, index, host, vip)
-                weight = 1
-            else:
-                host, address, weight = self.real_server(section, index, entry, vip, port)
+            host, address, weight = self.real_server(section, index, entry, vip, port)
             first = min((seen.setdefault(word, index) for word in (host, address) if word is not None), default=index)
             if first != index:
                 section.note(
@@ -578,6 +573,8 @@ class _Reader:
     def real_server(
         self, section: Section, index: int, entry: object, vip: Address | None, port: int | None
     ) -> tuple[str | None, str | None, int]:
+        if isinstance(entry, str):
+            return str(entry), self.address_of(section, index, str(entry), vip), 1
         path = f"real_servers[{index}]"
         if not isinstance(entry, dict):
             section.note(
@@ -605,22 +602,24 @@ class _Reader:
             if host is not None:
                 own.note("host", f"{shown(host)} is no host name.", "Write the name of a host of the inventory.")
             return None, None, weight
-        host = str(host)
-        if not own.has("address"):
-            return host, self.address_of(section, index, host, vip), weight
-        if host not in self.known_real_servers:
-            # A machine that the inventory does not have: its name and address are all that is known of it.
-            if host in self.known_directors:
-                self.address_of(section, index, host, vip)
+        if own.has("address"):
+            return str(host), self.given_address(own, str(host), vip), weight
+        return str(host), self.address_of(section, index, str(host), vip), weight
+
+    def given_address(self, own: Section, host: str, vip: Address | None) -> str | None:
+        """The address beside a host's name. The inventory need not have such a machine, then no more is known of it."""
+        if host in self.known_directors:
+            self.note_unknown_host(own, "host", host)
+        elif host not in self.known_real_servers:
             own.name("host")
         address = own.address("address")
         if address is None:
-            return host, None, weight
+            return None
         self.check_family(own, "address", address, vip)
         owner = self.owners.get(str(address), host)
         if owner != host:
             own.note("address", f"{address} is the address of {owner}, not of {host}.", f"Write host: {owner}.")
-        return host, str(address), weight
+        return str(address)
 
     def address_of(self, section: Section, index: int | None, host: str, vip: Address | None) -> str | None:
         """The address of an inventory host in the VIP's family, or None after noting what is wrong."""

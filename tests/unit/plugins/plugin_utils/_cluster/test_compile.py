@@ -8,6 +8,9 @@ import random
 import typing as t
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.compile import compile_cluster
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.inventory import Host, Interface
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.mistakes import DescriptionError
@@ -19,10 +22,9 @@ from ansible_collections.lvs.cluster.tests.unit.plugins.plugin_utils._cluster.ex
     VIP6,
     description,
     example_plans,
+    mistakes,
     service,
 )
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
 
 LB1, LB2 = DIRECTORS
 
@@ -221,9 +223,34 @@ def test_another_service_does_not_change_a_service() -> None:
 # Garbage
 
 KEYS = st.sampled_from(
-    ["services", "name", "vip", "ports", "real_servers", "check", "vrrp", "host", "weight", "address", "type", "path"]
-    + ["status", "persistence", "persistence_netmask", "sorry_server", "scheduler", "scheduler_flags", "failover"]
-    + ["protocol", "forwarding", "router_id", "advert_interval", "interval", "nat", "port"]
+    [
+        "services",
+        "name",
+        "vip",
+        "ports",
+        "real_servers",
+        "check",
+        "vrrp",
+        "host",
+        "weight",
+        "address",
+        "type",
+        "path",
+        "status",
+        "persistence",
+        "persistence_netmask",
+        "sorry_server",
+        "scheduler",
+        "scheduler_flags",
+        "failover",
+        "protocol",
+        "forwarding",
+        "router_id",
+        "advert_interval",
+        "interval",
+        "nat",
+        "port",
+    ]
 )
 SCALARS = (
     st.none()
@@ -271,13 +298,10 @@ def test_garbage_gives_mistakes_or_a_plan_and_no_other_error(
 ) -> None:
     real_servers = [REAL_SERVERS[0], Host("rs2", addresses)]
     directors = [LB1, dataclasses.replace(LB2, interface=interface)]
-    try:
-        plans = compile_cluster(described, directors, real_servers)
-    except DescriptionError as error:
-        assert error.mistakes
-        assert all(len(str(mistake)) < 2000 and "\n" not in str(mistake) for mistake in error.mistakes)
-    else:
-        assert {"lb1", "rs1", "rs2"} <= plans.keys()
+    found = mistakes(described, directors, real_servers)
+    assert all(len(str(mistake)) < 2000 and "\n" not in str(mistake) for mistake in found)
+    if not found:
+        assert {"lb1", "rs1", "rs2"} <= compile_cluster(described, directors, real_servers).keys()
 
 
 @given(name=st.text(max_size=6), path=st.text(max_size=6), seed=st.integers(0, 3))

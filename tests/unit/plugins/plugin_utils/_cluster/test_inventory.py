@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 
 import pytest
+
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.inventory import (
     Interface,
     hosts_from_hostvars,

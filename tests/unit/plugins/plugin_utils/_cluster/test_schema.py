@@ -6,6 +6,7 @@ import ipaddress
 import typing as t
 
 import pytest
+
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.inventory import Host, Interface
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.mistakes import DescriptionError
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.schema import (
@@ -505,26 +506,155 @@ def host(name: str, *addresses: object, interfaces: tuple[Interface, ...] = ETH0
 LB1, LB2 = DIRECTORS
 #: Directors, real servers, description, where the mistake is, words of it.
 WRONG_HOSTS: list[tuple[str, tuple[Host, ...], tuple[Host, ...], object, str, str]] = [
-    ("no director", (), REAL_SERVERS, description(), "directors", "There is no director. Put at least one host into the group directors."),
+    (
+        "no director",
+        (),
+        REAL_SERVERS,
+        description(),
+        "directors",
+        "There is no director. Put at least one host into the group directors.",
+    ),
     ("one director", (LB1,), REAL_SERVERS, description(), "failover", "lb1 is the only director. Put a second host"),
-    ("failover none with two", DIRECTORS, REAL_SERVERS, description(failover="none"), "failover", "there are 2 directors: lb1 and lb2. Write failover: keepalived"),
-    ("too many directors", tuple(host(f"d{n}", f"192.0.2.{n + 101}") for n in range(MAX_DIRECTORS + 1)), REAL_SERVERS, description(), "directors", "26 directors are more than VRRP has priorities for. Keep at most 25"),
-    ("a host in both groups", (*DIRECTORS, host("rs1", "192.0.2.21", "2001:db8:2::21")), REAL_SERVERS, description(), "hostvars[rs1]", "is a director and a real server. Take it out"),
-    ("director without an address", (LB1, host("lb2")), REAL_SERVERS, description(), "hostvars[lb2].lvs_address", "Director lb2 has no IPv4 address to speak VRRP with."),
-    ("directors of two families", (host("lb1", "192.0.2.11"), host("lb2", "2001:db8:2::12")), REAL_SERVERS, description(), "hostvars[lb2].lvs_address", "no IPv4 address to speak VRRP"),
-    ("director on no subnet", (LB1, host("lb2", "203.0.113.12")), REAL_SERVERS, description(), "hostvars[lb2].lvs_address", "No interface of director lb2 is in a subnet with 203.0.113.12."),
-    ("address with a prefix", DIRECTORS, (host("rs1", "192.0.2.21/24"), REAL_SERVERS[1]), description(), "hostvars[rs1].lvs_address", "prefix length"),
-    ("two addresses of a family", DIRECTORS, (host("rs1", "192.0.2.21", "192.0.2.23"), REAL_SERVERS[1]), description(), "hostvars[rs1].lvs_address", "second IPv4 address"),
-    ("loopback", DIRECTORS, (host("rs1", "127.0.0.1"), REAL_SERVERS[1]), description(), "hostvars[rs1].lvs_address", "loopback"),
-    ("the same address twice", DIRECTORS, (host("rs1", "192.0.2.22"), REAL_SERVERS[1]), description(service(vip=VIP6, real_servers=["rs2"])), "hostvars[rs2].lvs_address", "192.0.2.22 is the address of rs1 already."),
-    ("an interface with a space", (LB1, host("lb2", "192.0.2.12", interface="eth0 {")), REAL_SERVERS, description(), "hostvars[lb2].lvs_interface", "no interface name"),
-    ("a name with a space", DIRECTORS, (*REAL_SERVERS, host("rs 3", "192.0.2.23")), description(), "hostvars[rs 3]", "cannot stand in a configuration file"),
-    ("no address at all, used twice", DIRECTORS, (host("rs1"), REAL_SERVERS[1]), description(service(), service(name="b", ports=[81])), "services[0].real_servers[0]", f"rs1 has no address, which the VIP {VIP} needs. Set lvs_address"),
-    ("IPv6 VIP and an IPv4 real server", DIRECTORS, (V4_ONLY[0], REAL_SERVERS[1]), description(service(vip=VIP6)), "services[0].real_servers[0]", f"rs1 has no IPv6 address, which the VIP {VIP6} needs."),
-    ("IPv4 VIP and an IPv6 real server", DIRECTORS, (host("rs1", "2001:db8:2::21"), REAL_SERVERS[1]), description(), "services[0].real_servers[0]", f"rs1 has no IPv4 address, which the VIP {VIP} needs."),
-    ("a VIP in the subnet of one director only", (LB1, host("lb2", "198.51.100.12", interfaces=(Interface("eth0", (ipaddress.ip_network("198.51.100.0/24"),)),))), REAL_SERVERS, description(), "services[0].vip", "in no subnet of director lb2. Choose an address in 192.0.2.0/24, 198.51.100.0/24"),
-    ("sorry server without the family", DIRECTORS, (*REAL_SERVERS, host("rs3", "192.0.2.23")), description(service(vip=VIP6, sorry_server="rs3")), "services[0].sorry_server", "rs3 has no IPv6 address"),
-]  # fmt: skip
+    (
+        "failover none with two",
+        DIRECTORS,
+        REAL_SERVERS,
+        description(failover="none"),
+        "failover",
+        "there are 2 directors: lb1 and lb2. Write failover: keepalived",
+    ),
+    (
+        "too many directors",
+        tuple(host(f"d{n}", f"192.0.2.{n + 101}") for n in range(MAX_DIRECTORS + 1)),
+        REAL_SERVERS,
+        description(),
+        "directors",
+        "26 directors are more than VRRP has priorities for. Keep at most 25",
+    ),
+    (
+        "a host in both groups",
+        (*DIRECTORS, host("rs1", "192.0.2.21", "2001:db8:2::21")),
+        REAL_SERVERS,
+        description(),
+        "hostvars[rs1]",
+        "is a director and a real server. Take it out",
+    ),
+    (
+        "director without an address",
+        (LB1, host("lb2")),
+        REAL_SERVERS,
+        description(),
+        "hostvars[lb2].lvs_address",
+        "Director lb2 has no IPv4 address to speak VRRP with.",
+    ),
+    (
+        "directors of two families",
+        (host("lb1", "192.0.2.11"), host("lb2", "2001:db8:2::12")),
+        REAL_SERVERS,
+        description(),
+        "hostvars[lb2].lvs_address",
+        "no IPv4 address to speak VRRP",
+    ),
+    (
+        "director on no subnet",
+        (LB1, host("lb2", "203.0.113.12")),
+        REAL_SERVERS,
+        description(),
+        "hostvars[lb2].lvs_address",
+        "No interface of director lb2 is in a subnet with 203.0.113.12.",
+    ),
+    (
+        "address with a prefix",
+        DIRECTORS,
+        (host("rs1", "192.0.2.21/24"), REAL_SERVERS[1]),
+        description(),
+        "hostvars[rs1].lvs_address",
+        "prefix length",
+    ),
+    (
+        "two addresses of a family",
+        DIRECTORS,
+        (host("rs1", "192.0.2.21", "192.0.2.23"), REAL_SERVERS[1]),
+        description(),
+        "hostvars[rs1].lvs_address",
+        "second IPv4 address",
+    ),
+    (
+        "loopback",
+        DIRECTORS,
+        (host("rs1", "127.0.0.1"), REAL_SERVERS[1]),
+        description(),
+        "hostvars[rs1].lvs_address",
+        "loopback",
+    ),
+    (
+        "the same address twice",
+        DIRECTORS,
+        (host("rs1", "192.0.2.22"), REAL_SERVERS[1]),
+        description(service(vip=VIP6, real_servers=["rs2"])),
+        "hostvars[rs2].lvs_address",
+        "192.0.2.22 is the address of rs1 already.",
+    ),
+    (
+        "an interface with a space",
+        (LB1, host("lb2", "192.0.2.12", interface="eth0 {")),
+        REAL_SERVERS,
+        description(),
+        "hostvars[lb2].lvs_interface",
+        "no interface name",
+    ),
+    (
+        "a name with a space",
+        DIRECTORS,
+        (*REAL_SERVERS, host("rs 3", "192.0.2.23")),
+        description(),
+        "hostvars[rs 3]",
+        "cannot stand in a configuration file",
+    ),
+    (
+        "no address at all, used twice",
+        DIRECTORS,
+        (host("rs1"), REAL_SERVERS[1]),
+        description(service(), service(name="b", ports=[81])),
+        "services[0].real_servers[0]",
+        f"rs1 has no address, which the VIP {VIP} needs. Set lvs_address",
+    ),
+    (
+        "IPv6 VIP and an IPv4 real server",
+        DIRECTORS,
+        (V4_ONLY[0], REAL_SERVERS[1]),
+        description(service(vip=VIP6)),
+        "services[0].real_servers[0]",
+        f"rs1 has no IPv6 address, which the VIP {VIP6} needs.",
+    ),
+    (
+        "IPv4 VIP and an IPv6 real server",
+        DIRECTORS,
+        (host("rs1", "2001:db8:2::21"), REAL_SERVERS[1]),
+        description(),
+        "services[0].real_servers[0]",
+        f"rs1 has no IPv4 address, which the VIP {VIP} needs.",
+    ),
+    (
+        "a VIP in the subnet of one director only",
+        (
+            LB1,
+            host("lb2", "198.51.100.12", interfaces=(Interface("eth0", (ipaddress.ip_network("198.51.100.0/24"),)),)),
+        ),
+        REAL_SERVERS,
+        description(),
+        "services[0].vip",
+        "in no subnet of director lb2. Choose an address in 192.0.2.0/24, 198.51.100.0/24",
+    ),
+    (
+        "sorry server without the family",
+        DIRECTORS,
+        (*REAL_SERVERS, host("rs3", "192.0.2.23")),
+        description(service(vip=VIP6, sorry_server="rs3")),
+        "services[0].sorry_server",
+        "rs3 has no IPv6 address",
+    ),
+]
 
 
 @pytest.mark.parametrize(
@@ -596,20 +726,35 @@ def test_the_message_is_a_heading_and_a_numbered_line_for_each_mistake() -> None
 
 
 ACCEPTED: list[tuple[str, object]] = [
-    ("numbers as text", description(service(ports=["80"], persistence="300", real_servers=[{"host": "rs1", "weight": "3"}]), vrrp={"router_id": "51", "advert_interval": "0.3"})),
+    (
+        "numbers as text",
+        description(
+            service(ports=["80"], persistence="300", real_servers=[{"host": "rs1", "weight": "3"}]),
+            vrrp={"router_id": "51", "advert_interval": "0.3"},
+        ),
+    ),
     ("one port alone", description(service(ports=80))),
     ("one real server alone", description(service(real_servers="rs1"))),
-    ("empty options", description(service(check=None, sorry_server=None, scheduler=None), vrrp=None, nat=None, connection_sync=False)),
+    (
+        "empty options",
+        description(service(check=None, sorry_server=None, scheduler=None), vrrp=None, nat=None, connection_sync=False),
+    ),
     ("two protocols on one port", description(service(), service(name="b", protocol="udp", check={"type": "none"}))),
     ("udp with a TCP port to check", description(service(protocol="udp", check={"port": 53}))),
     ("a drained real server", description(service(real_servers=["rs1", {"host": "rs2", "weight": 0}]))),
-    ("all drained, a sorry server", description(service(real_servers=[{"host": "rs2", "weight": 0}], sorry_server="rs1"))),
-    ("a machine outside the inventory", description(service(real_servers=["rs1", {"host": "old.example", "address": "192.0.2.50"}]))),
+    (
+        "all drained, a sorry server",
+        description(service(real_servers=[{"host": "rs2", "weight": 0}], sorry_server="rs1")),
+    ),
+    (
+        "a machine outside the inventory",
+        description(service(real_servers=["rs1", {"host": "old.example", "address": "192.0.2.50"}])),
+    ),
     ("a timeout longer than the interval", description(check(interval=1, timeout=5))),
     ("an IPv6 address in another spelling", description(service(vip="2001:DB8:2:0:0::0100"))),
     ("a query in the path", description(check(type="https", path="/a-b_c/~x?q=1&r=%20", status=[200, "204"]))),
     ("the port said again", description(service(real_servers=[{"host": "rs1", "port": 80}]))),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("described", [pytest.param(case[1], id=case[0]) for case in ACCEPTED])

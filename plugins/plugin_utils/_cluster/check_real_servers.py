@@ -1,0 +1,133 @@
+# SPDX-FileCopyrightText: 2026 The lvs.cluster contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Real servers: the VIPs that they hide, and what listens there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from .finding import Finding
+from .mistakes import listed
+from .observed import ANY_ADDRESS, SeenHost, Values, View, key_of, normal, version_of
+
+
+def check_hidden_vips(view: View) -> Iterator[Finding]:
+    for host in view.real_servers:
+        if not host.was_read:
+            continue
+        vips = [normal(vip) for vip in host.wanted.get("realserver_linux_vips") or ()]
+        missing = [vip for vip in vips if not host.places_of(vip)]
+        if missing:
+            yield Finding(
+                host.name,
+                f"It does not have {listed(missing, 'and')}, so it throws the packets away that a director sends it.",
+                "The VIP was removed, or did not come back after a reboot.",
+                "Run site.yml again.",
+                breaks=view.services_on(missing) & view.services_of(host.name),
+            )
+        for vip in vips:
+            for place in host.places_of(vip):
+                yield from _misplaced_vip(view, host, vip, place)
+
+
+def _misplaced_vip(view: View, host: SeenHost, vip: str, place: Values) -> Iterator[Finding]:
+    interface, prefix = place.get("interface"), int(place.get("prefix") or 0)
+    full = 32 if version_of(vip) == 4 else 128
+    breaks = view.services_on([vip])
+    if interface in view.own_interfaces(host):
+        yield Finding(
+            host.name,
+            f"{vip} is on {interface}, where this host answers ARP and neighbour solicitations for it.",
+            "It was added by hand or by the host's own network configuration.",
+            f"Run ip address del {vip}/{prefix} dev {interface}, then site.yml again: it belongs on lo.",
+            breaks=breaks,
+            answering=frozenset([host.name]),
+        )
+    elif prefix != full:
+        yield Finding(
+            host.name,
+            f"{vip} has the prefix length {prefix} instead of {full}, so the host takes the whole subnet for its own.",
+            "It was added by hand or by the host's own network configuration.",
+            f"Run ip address del {vip}/{prefix} dev {interface}, then site.yml again.",
+            breaks=breaks,
+        )
+
+
+def check_arp_hiding(view: View) -> Iterator[Finding]:
+    """For IPv4 only: Linux answers neighbour solicitations just for addresses of the interface that they come to."""
+    for host in view.real_servers:
+        vips = [vip for vip in map(normal, host.wanted.get("realserver_linux_vips") or ()) if version_of(vip) == 4]
+        if not host.was_read or not vips:
+            continue
+        for name in sorted(view.own_interfaces(host)):
+            interface = host.interfaces.get(name, {})
+            # The kernel takes the larger of all and the interface.
+            ignore = max(host.arp_ignore_all, int(interface.get("arp_ignore") or 0))
+            announce = max(host.arp_announce_all, int(interface.get("arp_announce") or 0))
+            wrong = []
+            if ignore == 0:
+                wrong.append("arp_ignore is 0, so this host answers ARP for the VIP")
+            elif ignore == 8:
+                wrong.append("arp_ignore is 8, so this host answers ARP not even for its own address")
+            if announce != 2:
+                wrong.append(f"arp_announce is {announce}, so its own ARP requests may carry the VIP")
+            if wrong:
+                yield Finding(
+                    host.name,
+                    f"On {name} {listed(wrong, 'and')} (the larger of all and {name} counts).",
+                    "The sysctl was changed, or was not set again after a reboot.",
+                    f"Run site.yml again, which sets net.ipv4.conf.{name}.arp_ignore=1 and arp_announce=2; then clear "
+                    "the neighbours' caches (ip neigh flush).",
+                    breaks=view.services_on(vips),
+                    answering=frozenset([host.name]),
+                )
+
+
+def check_listeners(view: View) -> Iterator[Finding]:
+    for host in view.real_servers:
+        if not host.was_read:
+            continue
+        vips = {normal(vip) for vip in host.wanted.get("realserver_linux_vips") or ()}
+        faults: dict[tuple[str, int, tuple[str, ...]], list[str]] = {}
+        for wanted in host.wanted.get("realserver_linux_listeners") or ():
+            protocol, vip, port = key_of(wanted)
+            if protocol == "sctp":
+                continue
+            bound = _bound_addresses(host, protocol, port)
+            if bound & {vip, ANY_ADDRESS[version_of(vip)], ANY_ADDRESS[6]}:
+                continue
+            if not host.places_of(vip) and bound <= vips:
+                continue  # A service that binds to the VIP cannot do so without it.
+            faults.setdefault((protocol, port, tuple(sorted(bound))), []).append(vip)
+        for (protocol, port, others), lacking in faults.items():
+            yield _listener_finding(host, protocol, port, others, lacking)
+
+
+def _bound_addresses(host: SeenHost, protocol: str, port: int) -> set[str]:
+    return {
+        normal(listener.get("address"))
+        for listener in host.listeners
+        if listener.get("protocol") == protocol and int(listener.get("port") or 0) == port
+    }
+
+
+def _listener_finding(host: SeenHost, protocol: str, port: int, others: Sequence[str], vips: Sequence[str]) -> Finding:
+    breaks = frozenset((protocol, vip, port) for vip in vips)
+    if others:
+        anywhere = dict.fromkeys(ANY_ADDRESS[version_of(vip)] for vip in vips)
+        return Finding(
+            host.name,
+            f"What serves {protocol} port {port} listens on {listed(others, 'and')} only, not on "
+            f"{listed(vips, 'and')}.",
+            "It is bound to one address, and with direct forwarding packets arrive for the VIP.",
+            f"Let it listen on {listed(anywhere, 'and')} or on the VIP too.",
+            breaks=breaks,
+        )
+    return Finding(
+        host.name,
+        f"Nothing listens on {protocol} port {port}, which {listed(vips, 'and')} needs.",
+        "The service is stopped, or it listens on another port.",
+        f"Start it, and see it with ss -lnp '( sport = :{port} )'.",
+        breaks=breaks,
+    )

@@ -1,0 +1,200 @@
+# SPDX-FileCopyrightText: 2026 The lvs.cluster contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The kernel's tables on the directors, compared with the plan and with each other."""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Iterator, Sequence
+
+from .check_directors import is_without_ip_vs
+from .finding import Finding, Found, key_text, named
+from .mistakes import listed
+from .observed import (
+    DestinationKey,
+    SeenHost,
+    ServiceKey,
+    Values,
+    View,
+    described_destinations,
+    destinations_of,
+    normal,
+)
+
+
+def check_tables(view: View, found: Found) -> Iterator[Finding]:
+    compared = []
+    for director in view.looked_at_directors:
+        if not director.is_daemon_active or is_without_ip_vs(director):
+            continue  # named already
+        if director.table is None:
+            yield Finding(
+                director.name,
+                "Its IPVS table could not be read.",
+                director.table_error or "The module lvs.cluster.ipvs_info did not answer.",
+                "Run ipvsadm -Ln there as root and compare.",
+            )
+        elif view.by_key and not director.table.keys() & view.by_key.keys():
+            yield Finding(
+                director.name,
+                "Its IPVS table has none of the described services.",
+                "It was flushed (ipvsadm -C) behind keepalived's back, which does not repair it, not even on reload.",
+                "Run systemctl restart keepalived there.",
+                breaks=view.services_on(vip for vip in view.vips if view.may_serve(director, vip)),
+            )
+        else:
+            compared.append(director)
+            yield from _table_differences(view, director, director.table)
+    yield from _missing_destinations(view, compared, found)
+
+
+def _table_differences(view: View, director: SeenHost, table: t.Mapping[ServiceKey, Values]) -> Iterator[Finding]:
+    """Everything but missing destinations: those may be failed health checks."""
+    for key, wanted in view.by_key.items():
+        differences = ["it is missing"] if key not in table else _service_differences(wanted, table[key])
+        if differences:
+            yield Finding(
+                director.name,
+                f"Service {wanted['name']} ({key_text(key)}) is not as described in its table: "
+                f"{listed(differences, 'and')}.",
+                "It was changed by hand (ipvsadm), or the description was changed and site.yml not run.",
+                "Run site.yml again; where keepalived.conf is right already, systemctl restart keepalived.",
+                breaks=frozenset([key] if view.may_serve(director, key[1]) else ()),
+            )
+    vips = set(view.vips)
+    for key in table.keys() - view.by_key.keys():
+        if key[1] in vips:
+            yield Finding(
+                director.name,
+                f"Its table has a service {key_text(key)} that is not described.",
+                "It was added by hand (ipvsadm), or left over from an earlier description.",
+                "Describe it in lvs_cluster, or remove it with ipvsadm -D.",
+            )
+
+
+def _destination_text(key: DestinationKey) -> str:
+    address, port = key
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def _service_differences(wanted: Values, seen: Values) -> list[str]:
+    differences = [
+        f"{option} is {_plain_text(seen.get(option))} instead of {_plain_text(wanted.get(option))}"
+        for option in ("scheduler", "scheduler_flags", "persistence", "persistence_netmask")
+        if _comparable(option, wanted, seen) and _plain_text(seen.get(option)) != _plain_text(wanted.get(option))
+    ]
+    described = described_destinations(wanted)
+    present = destinations_of(seen)
+    for key, destination in present.items():
+        if key not in described:
+            if not _is_sorry_server(wanted, key) or described.keys() & present.keys():
+                differences.append(f"destination {_destination_text(key)} is not described")
+            continue
+        for option, value in (("weight", described[key]["weight"]), ("forwarding", wanted.get("forwarding"))):
+            if destination.get(option) != value:
+                name = f"{described[key]['host']} ({_destination_text(key)})"
+                differences.append(f"{option} of {name} is {destination.get(option)} instead of {value}")
+    return differences
+
+
+def _comparable(option: str, wanted: Values, seen: Values) -> bool:
+    # Without a described mask the kernel shows that of a single client.
+    return option in seen and (option != "persistence_netmask" or wanted.get(option) is not None)
+
+
+def _plain_text(value: object) -> str:
+    if isinstance(value, (list, tuple)):
+        return " ".join(sorted(str(entry) for entry in value)) or "none"
+    return str(value)
+
+
+def _is_sorry_server(service: Values, key: DestinationKey) -> bool:
+    sorry = service.get("sorry_server")
+    return sorry is not None and (normal(sorry["address"]), int(sorry["port"])) == key
+
+
+def _missing_destinations(view: View, compared: Sequence[SeenHost], found: Found) -> Iterator[Finding]:
+    """A real server that no director sends to is the real server's matter; one that some do is the other directors'."""
+    out: dict[str, list[ServiceKey]] = {}
+    for key, service in view.by_key.items():
+        having = [director for director in compared if director.table and key in director.table]
+        described = described_destinations(service)
+        gone = {d.name: described.keys() - destinations_of((d.table or {}).get(key)).keys() for d in having}
+        if not gone or not any(gone.values()):
+            continue
+        everywhere = frozenset.intersection(*(frozenset(keys) for keys in gone.values()))
+        unexplained = [
+            r["host"] for k, r in described.items() if k in everywhere and not _is_faulty(found, r["host"], key)
+        ]
+        if unexplained and len(everywhere) == len(described) and len(described) > 1:
+            yield _nobody_left(view, key, service)
+        else:
+            for host in unexplained:
+                out.setdefault(host, []).append(key)
+        for name, keys in gone.items():
+            if keys - everywhere:
+                yield _missing_on_one(name, service, [described[k] for k in described if k in keys - everywhere])
+    for host, services in out.items():
+        yield _taken_out(view, host, services, [director.name for director in compared])
+
+
+def _is_faulty(found: Found, host: str, key: ServiceKey) -> bool:
+    return any(finding.host == host and key in finding.breaks for finding in found)
+
+
+def _check_text(service: Values, address: str) -> str:
+    check = service.get("check") or {}
+    kind, port = check.get("type"), check.get("port")
+    where = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+    if kind in ("http", "https"):
+        return f"curl -kv {kind}://{where}{check.get('path', '/')}"
+    return f"nc -vz {address} {port}"
+
+
+def _taken_out(view: View, host: str, keys: Sequence[ServiceKey], directors: Sequence[str]) -> Finding:
+    first = view.by_key[keys[0]]
+    entry = next(r for r in first["real_servers"] if r["host"] == host)
+    alone = [key for key in keys if len(view.by_key[key]["real_servers"]) == 1]
+    sorry = [key for key in alone if view.by_key[key].get("sorry_server")]
+    found = (
+        f"{listed(directors, 'and')} {'has' if len(directors) == 1 else 'have'} taken it out of {named(view, keys)}."
+    )
+    if sorry:
+        found = f"{found[:-1]}: the sorry server answers."
+    if (first.get("check") or {}).get("type") == "none":
+        cause, remedy = (
+            "It is not checked, so somebody removed it by hand (ipvsadm).",
+            "Run systemctl restart keepalived.",
+        )
+    else:
+        cause = "Its health check fails there."
+        remedy = (
+            f"Try the check from a director: {_check_text(first, entry['address'])}; keepalived's journal says why."
+        )
+    return Finding(host, found, cause, remedy, breaks=frozenset(key for key in alone if key not in sorry))
+
+
+def _nobody_left(view: View, key: ServiceKey, service: Values) -> Finding:
+    names = [r["host"] for r in service["real_servers"]]
+    sorry = service.get("sorry_server")
+    holders = view.holders(key[1]) or view.looked_at_directors
+    answer = f"the sorry server {sorry['address']} answers" if sorry else "nobody answers"
+    return Finding(
+        holders[0].name,
+        f"All real servers of {service['name']} ({listed(names, 'and')}) are taken out: {answer}.",
+        "The health checks of all of them fail: what they share is down, or the check asks for the wrong thing.",
+        f"Try the check from this director: {_check_text(service, service['real_servers'][0]['address'])}.",
+        breaks=frozenset() if sorry else frozenset([key]),
+    )
+
+
+def _missing_on_one(director: str, service: Values, entries: Sequence[Values]) -> Finding:
+    names = listed((f"{r['host']} ({r['address']})" for r in entries), "and")
+    return Finding(
+        director,
+        f"{names} is missing in its table for {service['name']}, though another director has it.",
+        "The health check fails from this director only (firewall, route, link), or somebody removed it by hand.",
+        f"Try the check from here: {_check_text(service, entries[0]['address'])}; "
+        "if it passes, systemctl restart keepalived.",
+    )
