@@ -16,7 +16,7 @@ from pathlib import Path
 
 os.environ.setdefault("LVS_LAB_NAME", "lvs-bench")
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "cluster"))
-from drive import VIP, Report, Run, Traffic, active_director, await_that, lab, playbook, ssh  # noqa: E402
+from drive import VIP, Report, Run, Traffic, active_director, await_that, lab, playbook, ssh
 
 PLACES = ("lb1", "lb2", "rs1", "rs2")
 
