@@ -82,7 +82,8 @@ services:
   sample:
     - {address: 192.0.2.100, port: 80, protocol: tcp, fwmark: null, family: ipv4, scheduler: wlc,
       scheduler_flags: [], persistence: 0, persistence_netmask: null, persistence_engine: null, one_packet: false,
-      counters: {connections: 7}, rates: {connections: 1}, destinations: [{destination: 192.0.2.21, destination_port: 80, weight: 1}]}
+      counters: {connections: 7}, rates: {connections: 1},
+      destinations: [{destination: 192.0.2.21, destination_port: 80, weight: 1}]}
 timeouts:
   description: Seconds after which idle connections are forgotten.
   returned: success
@@ -93,8 +94,8 @@ daemons:
   returned: success
   type: list
   elements: dict
-  sample: [{role: master, interface: eth0, sync_id: 51, multicast_group: 224.0.0.81, multicast_port: 8848,
-    multicast_ttl: 1, max_length: 1484}]
+  sample: [{role: master, interface: eth0, sync_id: 51,
+    multicast_group: 224.0.0.81, multicast_port: 8848,    multicast_ttl: 1, max_length: 1484}]
 version:
   description: The version of IPVS in the kernel.
   returned: success
