@@ -58,7 +58,7 @@ def main() -> int:
     limit = parser.parse_args().limit
     arguments = cluster()
     seconds = []
-    for _ in range(3):
+    for _run in range(3):
         start = time.perf_counter()
         plans = compile_cluster(*arguments)
         seconds.append(time.perf_counter() - start)

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from .finding import Finding, Found, broken, key_text, named
 from .mistakes import listed
 from .observed import (
+    Attempts,
     DestinationKey,
     ServiceKey,
     Values,
@@ -18,7 +19,6 @@ from .observed import (
     connections_of,
     described_destinations,
     destinations_of,
-    key_of,
     version_of,
 )
 
@@ -84,7 +84,7 @@ def check_neighbours(view: View, found: Found) -> Iterator[Finding]:
     unseen = sum(not host.was_read for host in view.hosts.values())
     for mac, vips in list(strangers.items())[unseen:]:
         yield Finding(
-            str((view.probe or {}).get("from")),
+            view.prober,
             f"A machine with the MAC address {mac} answers for {listed(vips, 'and')}; no host of the cluster has it.",
             "Another machine uses the same address.",
             f"Find it (ip neigh on its network, the switch's table for {mac}) and take the address away from it.",
@@ -111,52 +111,55 @@ def _answering_finding(view: View, name: str, vips: Sequence[str]) -> Finding:
 
 def check_connections(view: View, found: Found) -> Iterator[Finding]:
     explained = broken(found)
-    failed = []
-    tried = 0
-    for result in (view.probe or {}).get("connections") or ():
-        key = key_of({"protocol": "tcp", **result})
-        attempted, succeeded = int(result.get("attempted") or 0), int(result.get("succeeded") or 0)
-        tried += attempted > 0
-        if key in view.by_key and succeeded < attempted and key not in explained:
-            failed.append((key, result, attempted, succeeded))
-    if len(failed) > 1 and len(failed) == tried and not any(succeeded for *_, succeeded in failed):
-        yield _nothing_answers(view, [key for key, *_ in failed], str(failed[0][1].get("error") or ""))
-        return
-    for key, result, attempted, succeeded in failed:
-        yield _failing_connections(view, key, result, attempted, succeeded)
+    tried = view.attempts
+    failed = [attempts for attempts in tried if attempts.failed and attempts.key not in explained]
+    if len(failed) > 1 and len(failed) == len(tried) and not any(attempts.succeeded for attempts in failed):
+        yield _nothing_answers(view, failed)
+    else:
+        for attempts in failed:
+            yield _failing_connections(view, attempts)
 
 
-def _nothing_answers(view: View, keys: Sequence[ServiceKey], error: str) -> Finding:
+def _nothing_answers(view: View, failed: Sequence[Attempts]) -> Finding:
+    keys = frozenset(attempts.key for attempts in failed)
     return Finding(
-        str((view.probe or {}).get("from")),
-        f"No service answers from here: {named(view, keys)}{f' ({error})' if error else ''}.",
+        view.prober,
+        f"No service answers from here: {named(view, keys)}{_in_brackets(failed[0].error)}.",
         "The packets do not reach the VIPs or the answers do not come back: a route or a firewall on the way, on the "
         "active director or on the real servers.",
         "Follow one connection with tcpdump -ni any on this host, on the active director and on a real server.",
-        breaks=frozenset(keys),
+        breaks=keys,
     )
 
 
-def _failing_connections(view: View, key: ServiceKey, result: Values, attempted: int, succeeded: int) -> Finding:
-    service = view.by_key[key]
+def _failing_connections(view: View, attempts: Attempts) -> Finding:
+    service = view.by_key[attempts.key]
+    counted = _counted(view, attempts.key)
     suspects = [
         str(entry["host"])
         for destination, entry in described_destinations(service).items()
-        if succeeded and _counted(view, key).get(destination) == attempted - succeeded
+        if attempts.succeeded and counted.get(destination) == attempts.failed
     ]
-    holders = view.holders(key[1])
-    host = suspects[0] if len(suspects) == 1 else holders[0].name if holders else str((view.probe or {}).get("from"))
-    error = result.get("error")
+    is_sure = len(suspects) == 1
     return Finding(
-        host,
-        f"{attempted - succeeded} of {attempted} connections to {service['name']} ({key_text(key)}) failed"
-        f"{f' ({error})' if error else ''}.",
+        suspects[0] if is_sure else _holder_or_prober(view, attempts.key),
+        f"{attempts.failed} of {attempts.attempted} connections to {service['name']} ({key_text(attempts.key)}) failed"
+        f"{_in_brackets(attempts.error)}.",
         "As many were sent to this host, and all it shows is right: a firewall there, or a service that hangs."
-        if len(suspects) == 1
+        if is_sure
         else "A firewall on the director or on a real server, or a service that hangs.",
         "Follow one connection with tcpdump -ni any on the active director and on the real server.",
-        breaks=frozenset([key]),
+        breaks=frozenset([attempts.key]),
     )
+
+
+def _in_brackets(text: str) -> str:
+    return f" ({text})" if text else ""
+
+
+def _holder_or_prober(view: View, key: ServiceKey) -> str:
+    holders = view.holders(key[1])
+    return holders[0].name if holders else view.prober
 
 
 def _counted(view: View, key: ServiceKey) -> dict[DestinationKey, int]:
@@ -174,25 +177,24 @@ def check_shares(view: View, found: Found) -> Iterator[Finding]:
     explained = broken(found)
     if view.has_unseen_director():
         return  # It may be the one that the packets went through.
-    for result in (view.probe or {}).get("connections") or ():
-        key = key_of({"protocol": "tcp", **result})
-        succeeded = int(result.get("succeeded") or 0)
-        if key not in view.by_key or key in explained or not succeeded:
+    for attempts in view.attempts:
+        key = attempts.key
+        if key in explained or not attempts.succeeded:
             continue
         counted = _counted(view, key)
         if not counted:
             continue  # Nobody read the counters.
         if not sum(counted.values()):
-            yield _uncounted(view, key, succeeded)
+            yield _uncounted(view, attempts)
         elif _is_sharing(view.by_key[key]):
             yield from _unfair(view, key, counted)
 
 
-def _uncounted(view: View, key: ServiceKey, succeeded: int) -> Finding:
-    holders = view.holders(key[1])
+def _uncounted(view: View, attempts: Attempts) -> Finding:
+    key = attempts.key
     return Finding(
-        holders[0].name if holders else str((view.probe or {}).get("from")),
-        f"{succeeded} connections to {view.by_key[key]['name']} succeeded, but no director counted one.",
+        _holder_or_prober(view, key),
+        f"{attempts.succeeded} connections to {view.by_key[key]['name']} succeeded, but no director counted one.",
         "They went past the directors: somebody else answers for the VIP, or a neighbour's cache is stale.",
         f"On the client run ip neigh show {key[1]} and compare the MAC address with the active director's.",
     )

@@ -129,6 +129,20 @@ def connections_of(destination: Values | None) -> int:
     return int(((destination or {}).get("counters") or {}).get("connections") or 0)
 
 
+@dataclass(frozen=True)
+class Attempts:
+    """Connections that the probe opened to one described service."""
+
+    key: ServiceKey
+    attempted: int
+    succeeded: int
+    error: str
+
+    @property
+    def failed(self) -> int:
+        return self.attempted - self.succeeded
+
+
 class View:
     """Plans and observations side by side."""
 
@@ -150,6 +164,25 @@ class View:
             normal(vip): [str(mac).lower() for mac in macs or ()]
             for vip, macs in ((self.probe or {}).get("neighbours") or {}).items()
         }
+
+    @property
+    def attempts(self) -> list[Attempts]:
+        """What the probe said of each service that it tried."""
+        tried = [
+            Attempts(
+                key=key_of({"protocol": "tcp", **result}),
+                attempted=int(result.get("attempted") or 0),
+                succeeded=int(result.get("succeeded") or 0),
+                error=str(result.get("error") or ""),
+            )
+            for result in (self.probe or {}).get("connections") or ()
+        ]
+        return [attempts for attempts in tried if attempts.key in self.by_key and attempts.attempted]
+
+    @property
+    def prober(self) -> str:
+        """The host that sent the packets."""
+        return str((self.probe or {}).get("from"))
 
     @property
     def looked_at_directors(self) -> list[SeenHost]:

@@ -458,6 +458,11 @@ CASES: list[tuple[str, list[Break], list[tuple[str, str]]]] = [
         [("lb2", "ip_vs is not loaded")],
     ),
     (
+        "ip_vs not loaded before the table was read",
+        [set_look("lb2", sysctls={}), flush("lb2")],
+        [("lb2", "ip_vs is not loaded")],
+    ),
+    (
         "table not readable",
         [set_ipvs("lb2", {"failed": True, "msg": "Only root may read the table."})],
         [("lb2", "IPVS table could not be read")],
@@ -509,8 +514,8 @@ def test_exactly_the_cause_is_named(breaks: list[Break], expected: list[tuple[st
     for apply in breaks:
         apply(seen)
     found = cluster_findings(plans, seen)
-    assert [finding["host"] for finding in found] == [host for host, _ in expected], found
-    for finding, (_, words) in zip(found, expected, strict=True):
+    assert [finding["host"] for finding in found] == [host for host, words in expected], found
+    for finding, (_host, words) in zip(found, expected, strict=True):
         assert words in finding["found"]
         assert set(finding) == {"host", "found", "cause", "remedy"}
         assert all(
@@ -583,8 +588,8 @@ def test_other_clusters(
         apply(seen)
     found = cluster_findings(plans, seen)
     assert [
-        (finding["host"], words in finding["found"]) for finding, (_, words) in zip(found, expected, strict=False)
-    ] == [(host, True) for host, _ in expected], found
+        (finding["host"], words in finding["found"]) for finding, (_host, words) in zip(found, expected, strict=False)
+    ] == [(host, True) for host, words in expected], found
     assert len(found) == len(expected), found
 
 
