@@ -113,7 +113,10 @@ def _up(paths: Paths, options: argparse.Namespace) -> None:
     with ThreadPoolExecutor() as pool:
         list(pool.map(lambda machine: _wait(paths, machine, started), scenario.machines))
     ask(paths, {"do": "own", "owner": options.owner})
-    print(f"lab: {scenario.name} is up after {time.monotonic() - started:.0f} s; log in: tests/lab/lab ssh NAME", flush=True)
+    print(
+        f"lab: {scenario.name} is up after {time.monotonic() - started:.0f} s; log in: tests/lab/lab ssh NAME",
+        flush=True,
+    )
 
 
 def _claim(paths: Paths) -> int | None:
@@ -141,7 +144,7 @@ def _claim(paths: Paths) -> int | None:
 def _already_up(paths: Paths, scenario: Scenario, owner: int | None) -> None:
     running, _ = _running(paths)
     if running != scenario:
-        raise LabError(f"The lab {paths.name} is up with the scenario {running.name}, which was another one; end it first: tests/lab/lab down.")
+        raise LabError(f"The lab {paths.name} is up with another scenario, {running.name}; end it first: lab down.")
     ask(paths, {"do": "own", "owner": owner})
     print(f"lab: {scenario.name} is up already")
 

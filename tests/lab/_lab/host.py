@@ -69,9 +69,7 @@ def check(scenario: Scenario | None = None) -> None:
     if platform.machine() != "x86_64":
         raise LabError(f"The lab needs an x86-64 machine, this one is {platform.machine()}; take another machine.")
     if not Path("/dev/net/tun").exists():
-        raise LabError(
-            "/dev/net/tun is missing; load it with modprobe tun, or in a container pass the device in: --device /dev/net/tun."
-        )
+        raise LabError("/dev/net/tun is missing; load it (modprobe tun), or pass it into the container (--device).")
     if scenario:
         _check_memory(scenario)
     _install_missing()
@@ -86,8 +84,8 @@ def _check_memory(scenario: Scenario) -> None:
     wanted = sum(machine.memory for machine in scenario.machines)
     if (free := _free_memory()) < wanted:
         raise LabError(
-            f"The {len(scenario.machines)} machines of {scenario.name} want {wanted} MiB of memory and {free} MiB are free; "
-            "end other programs, or give the machines less in the scenario (memory:)."
+            f"The {len(scenario.machines)} machines of {scenario.name} want {wanted} MiB of memory and {free} MiB are "
+            "free; end other programs, or give the machines less in the scenario (memory:)."
         )
     shared = os.statvfs("/dev/shm")
     if (room := shared.f_bavail * shared.f_frsize // MEBIBYTE) < wanted:

@@ -24,7 +24,17 @@ SIZE = "3G"
 # In every machine from the start: what an ordinary server has, and the tools that look at it.
 INSTALLED = (
     *("systemd-sysv", "udev", "dbus", "openssh-server", "python3", "python3-apt", "kmod", "procps", "netbase"),
-    *("iproute2", "iputils-ping", "iputils-arping", "ndisc6", "curl", "tcpdump", "less", "ca-certificates", "netcat-openbsd"),
+    *(
+        "iproute2",
+        "iputils-ping",
+        "iputils-arping",
+        "ndisc6",
+        "curl",
+        "tcpdump",
+        "less",
+        "ca-certificates",
+        "netcat-openbsd",
+    ),
     *("iptables", "arptables", "nftables", "ipset"),
 )
 # What the roles install: the packages and all that they need lie in an apt repository inside the image.
@@ -33,7 +43,12 @@ MASKED = (
     *("apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "fstrim.timer"),
     *("e2scrub_reap.service", "logrotate.timer", "getty@tty1.service", "getty.target"),
     *("systemd-pstore.service", "systemd-binfmt.service", "sys-kernel-debug.mount", "sys-kernel-tracing.mount"),
-    *("dev-hugepages.mount", "systemd-update-utmp.service", "systemd-update-utmp-runlevel.service", "modprobe@drm.service"),
+    *(
+        "dev-hugepages.mount",
+        "systemd-update-utmp.service",
+        "systemd-update-utmp-runlevel.service",
+        "modprobe@drm.service",
+    ),
 )
 REPOSITORY = "var/local/packages"
 
@@ -69,7 +84,11 @@ def find_or_build(release: str) -> Image:
 
 
 def _fingerprint(release: str) -> str:
-    parts = [release, run(["dpkg-query", "-W", "-f", "${Version}", "user-mode-linux"]), os.environ.get("LVS_LAB_MIRROR", "")]
+    parts = [
+        release,
+        run(["dpkg-query", "-W", "-f", "${Version}", "user-mode-linux"]),
+        os.environ.get("LVS_LAB_MIRROR", ""),
+    ]
     for path in sorted([Path(__file__), *(p for p in OVERLAY.rglob("*") if p.is_file())]):
         mode = "x" if os.access(path, os.X_OK) else "-"
         parts += [path.relative_to(ROOM).as_posix(), mode, hashlib.sha256(path.read_bytes()).hexdigest()]
@@ -151,7 +170,9 @@ def _offer_packages(root: Path) -> None:
         digest = hashlib.sha256(target.read_bytes()).hexdigest()
         entries.append(f"{control}\nFilename: ./{target.name}\nSize: {target.stat().st_size}\nSHA256: {digest}\n")
     if not entries:
-        raise LabError(f"apt-get fetched none of {', '.join(OFFERED)} for the image; see what it says about its sources.")
+        raise LabError(
+            f"apt-get fetched none of {', '.join(OFFERED)} for the image; see what it says about its sources."
+        )
     (repository / "Packages").write_text("\n".join(entries), encoding="utf-8")
     (root / "etc/apt/sources.list").write_text(f"deb [trusted=yes] file:/{REPOSITORY} ./\n", encoding="ascii")
     for leftover in (*(root / "var/lib/apt/lists").iterdir(), *(root / "var/cache/apt").glob("*.bin")):
@@ -193,4 +214,4 @@ def _configure(root: Path) -> None:
 def _copy_plain(source: str, target: str) -> None:
     """The checkout's umask and owner are not those of a system."""
     shutil.copyfile(source, target)
-    os.chmod(target, 0o755 if os.access(source, os.X_OK) else 0o644)
+    Path(target).chmod(0o755 if os.access(source, os.X_OK) else 0o644)

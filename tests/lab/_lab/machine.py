@@ -56,8 +56,8 @@ class Power:
     def start(self) -> None:
         if self.on:
             return
-        # On a reboot User-Mode Linux executes itself anew by its name, with the network device still open, and would not
-        # get it a second time. With a name that is no program it says so and ends: restart_after_reboot takes over.
+        # On a reboot User-Mode Linux executes itself anew by its name, with the network device still open, and would
+        # not get it a second time. With a name that is no program it ends instead: restart_after_reboot takes over.
         name = f"{self._paths.name}:{self.machine.name}"
         words = kernel_command_line(self._paths, self.machine, self._image)
         kernel = ["bash", "-c", 'exec -a "$0" linux.uml "$@"', name, *words]
@@ -69,7 +69,7 @@ class Power:
                 stdout=console,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=die_with_parent,
+                preexec_fn=die_with_parent,  # noqa: PLW1509 the supervisor has one thread
             )
 
     def restart_after_reboot(self) -> None:

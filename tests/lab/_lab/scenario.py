@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The lvs.cluster contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A scenario: the networks and machines of a lab, as a small YAML file says it. Pure: no file but the scenario is read."""
+"""A scenario: the networks and machines of a lab, as a small YAML file says it. Pure but for reading it."""
 
 from __future__ import annotations
 
@@ -18,9 +18,7 @@ Address = IPv4Interface | IPv6Interface
 Network_ = IPv4Network | IPv6Network
 
 # RFC 5737 and RFC 3849: addresses for documentation belong to nobody, so a lab can hit nobody.
-DOCUMENTATION = tuple(
-    ip_network(net) for net in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32")
-)
+DOCUMENTATION = tuple(ip_network(net) for net in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32"))
 RELEASES = ("bookworm",)
 NAME = re.compile(r"[a-z][a-z0-9-]{0,11}")
 INTERFACE = re.compile(r"eth[0-9]")

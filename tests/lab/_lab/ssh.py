@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The lvs.cluster contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How the machines are reached from outside the lab's namespace: one configuration file, for ssh, Ansible and testinfra."""
+"""How the machines are reached from outside their namespace: one configuration file, for ssh and Ansible."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .scenario import Machine, Scenario
 
 
 def write_config(paths: Paths, scenario: Scenario, images: dict[str, Image]) -> None:
-    """`ssh -F FILE NAME` and `ssh -F FILE ADDRESS` both work; connections are kept and shared, since making one is slow."""
+    """`ssh -F FILE` takes names and addresses of machines. Connections are kept and shared: making one is slow."""
     sockets = paths.state / "ssh"
     sockets.mkdir(mode=0o700, exist_ok=True)
     known_hosts = paths.state / "known_hosts"

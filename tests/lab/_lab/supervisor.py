@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The process that a lab lives under: it holds the machines' power, and when it ends, in whatever way, they end.
 
-Started by `lab up` with the lab's state folder locked; the lock is free again when the supervisor is gone. It listens on
-a socket for one JSON object a line and answers with one. It ends the lab when asked to, or when its owner is gone:
-at first that is `lab up` itself, so that a killed `up` leaves nothing; later it is the process given with --owner, or nobody.
+Started by `lab up` with the lab's state folder locked; the lock is free again when the supervisor is gone. It listens
+on a socket for one JSON object a line and answers with one. It ends the lab when asked to, or when its owner is gone.
+At first that is `lab up` itself, so that a killed `up` leaves nothing; later the process given with --owner, or nobody.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Supervisor:
                         print(f"owner {self._owner_pid} is gone", flush=True)
                         self._goes_on = False
 
-    def _stop(self, *_: object) -> None:
+    def _stop(self, *signal_and_frame: object) -> None:
         self._goes_on = False
 
     def _answer(self, connection: socket.socket) -> None:

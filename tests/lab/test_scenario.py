@@ -1,0 +1,128 @@
+# SPDX-FileCopyrightText: 2026 The lvs.cluster contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Scenario files: what they may say, and that one message names every mistake. No root needed."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.lvs.cluster.tests.lab._lab.errors import LabError
+from ansible_collections.lvs.cluster.tests.lab._lab.scenario import load, parse
+
+SCENARIOS = Path(__file__).parent / "scenarios"
+GOOD: dict[str, Any] = {
+    "networks": {
+        "lan": {"addresses": ["192.0.2.254/24", "2001:db8:2::254/64"]},
+        "back": {"addresses": ["198.51.100.9/24"]},
+    },
+    "machines": {
+        "a": {"interfaces": {"eth0": {"network": "lan", "addresses": ["192.0.2.1/24", "2001:db8:2::1/64"]}}},
+        "b": {
+            "web": True,
+            "memory": 320,
+            "interfaces": {
+                "eth0": {"network": "lan", "addresses": ["192.0.2.2/24"]},
+                "eth1": {"network": "back", "addresses": ["198.51.100.2/24"]},
+            },
+        },
+    },
+}
+Change = Callable[[dict[str, Any]], object]
+
+
+def changed(*changes: Change) -> dict[str, Any]:
+    data = copy.deepcopy(GOOD)
+    for change in changes:
+        change(data)
+    return data
+
+
+def eth0(data: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = data["machines"]["a"]["interfaces"]["eth0"]
+    return found
+
+
+@pytest.mark.parametrize("path", sorted(SCENARIOS.glob("*.yml")), ids=lambda path: path.stem)
+def test_every_scenario_of_the_lab_can_be_read(path: Path) -> None:
+    assert load(path).machines
+
+
+def test_a_machine_on_two_networks_keeps_its_interfaces_in_order() -> None:
+    machine = parse("two", GOOD).machine("b")
+    assert [(one.name, one.network) for one in machine.interfaces] == [("eth0", "lan"), ("eth1", "back")]
+    assert machine.addresses == ("192.0.2.2", "198.51.100.2")
+    assert (machine.web, machine.memory) == (True, 320)
+
+
+def test_no_two_interfaces_have_the_same_mac() -> None:
+    macs = [interface.mac for machine in parse("two", GOOD).machines for interface in machine.interfaces]
+    assert len(set(macs)) == len(macs)
+
+
+MISTAKES: list[tuple[str, Change, str]] = [
+    ("unknown key", lambda d: d.update(router="a"), "scenario.router: unknown; known are machines, networks."),
+    ("no machine", lambda d: d.update(machines={}), "machines: must name at least one."),
+    (
+        "long name",
+        lambda d: d["machines"].update(averylongname1=d["machines"]["a"]),
+        "machines.averylongname1: a name is",
+    ),
+    ("too little memory", lambda d: d["machines"]["a"].update(memory=64), "machines.a.memory: must be a number of MiB"),
+    ("web is no truth", lambda d: d["machines"]["a"].update(web="yes"), "machines.a.web: must be true or false"),
+    (
+        "unknown release",
+        lambda d: d["machines"]["a"].update(release="woody"),
+        "machines.a.release: must be one of bookworm",
+    ),
+    (
+        "no such network",
+        lambda d: eth0(d).update(network="wan"),
+        "eth0.network: must be one of the networks (lan, back)",
+    ),
+    (
+        "other subnet",
+        lambda d: eth0(d).update(addresses=["203.0.113.1/24"]),
+        "203.0.113.1/24 is not in 192.0.2.0/24 or",
+    ),
+    ("real address", lambda d: eth0(d).update(addresses=["10.0.0.1/24"]), "10.0.0.1/24 is not a documentation address"),
+    ("range left", lambda d: eth0(d).update(addresses=["192.0.2.1/16"]), "192.0.2.1/16 is not a documentation address"),
+    ("no address", lambda d: eth0(d).update(addresses=["a"]), "'a' is not an address with a prefix"),
+    ("none at all", lambda d: eth0(d).update(addresses=[]), "eth0.addresses: must be a list of addresses"),
+    ("taken", lambda d: eth0(d).update(addresses=["192.0.2.2/24"]), "192.0.2.2 is already given at machines.a."),
+    (
+        "interface out of order",
+        lambda d: d["machines"]["a"].update(interfaces={"eth1": eth0(d)}),
+        "machines.a.interfaces.eth1: interfaces are named in order, this one must be eth0.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("change", "sentence"), [case[1:] for case in MISTAKES], ids=[case[0] for case in MISTAKES])
+def test_a_mistake_is_named_with_its_path(change: Change, sentence: str) -> None:
+    with pytest.raises(LabError) as caught:
+        parse("bad", changed(change))
+    assert sentence in str(caught.value)
+
+
+def test_all_mistakes_stand_in_one_message() -> None:
+    with pytest.raises(LabError) as caught:
+        parse("bad", changed(MISTAKES[0][1], MISTAKES[3][1], MISTAKES[4][1], MISTAKES[6][1]))
+    assert len(str(caught.value).splitlines()) == 5
+
+
+@pytest.mark.parametrize(("text", "sentence"), [("a: [", "is not YAML"), ("- a", "must be a mapping")])
+def test_a_file_that_is_no_scenario_is_refused(tmp_path: Path, text: str, sentence: str) -> None:
+    file = tmp_path / "bad.yml"
+    file.write_text(text)
+    with pytest.raises(LabError, match=sentence):
+        load(file)
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(LabError, match="cannot be read: No such file"):
+        load(tmp_path / "none.yml")
