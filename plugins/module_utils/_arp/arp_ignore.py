@@ -1,0 +1,121 @@
+# SPDX-FileCopyrightText: 2026 The lvs.cluster contributors
+# SPDX-License-Identifier: BSD-2-Clause
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+"""The method ``arp_ignore``: two sysctls keep a real server from answering ARP for its VIPs and from asking as them.
+
+``arp_ignore`` 1 answers only for addresses of the interface on which the question arrives, so not for a VIP on ``lo``;
+``arp_announce`` 2 never takes the VIP as the sender of the host's own questions (ip-sysctl.rst). Both belong on the
+interface on which ARP arrives, not on the one with the VIP, and the kernel takes the larger value of ``all`` and the
+interface. ``all`` is left alone: it would change every bridge of containers as well.
+
+IPv6 needs neither: neighbour discovery answers only for addresses of the receiving interface (RFC 4861, 7.2.3;
+the kernel's ``ndisc_recv_ns`` looks nowhere else).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Iterable
+
+from ansible_collections.lvs.cluster.plugins.module_utils._arp.files import HiddenVip, Setting
+from ansible_collections.lvs.cluster.plugins.module_utils._arp.model import PRIVATE_KINDS, Host, SetSysctl
+from ansible_collections.lvs.cluster.plugins.module_utils._host.links import IPAddress
+
+HIDING = {"arp_ignore": 1, "arp_announce": 2}
+
+# 2 is stricter than 1, and 8 answers for no address at all. 3 looks at scopes, 4 to 7 do nothing.
+_HIDING_VALUES = {"arp_ignore": (1, 2, 8), "arp_announce": (2,)}
+
+
+def interfaces_for(vip: IPAddress, host: Host) -> tuple[str, ...]:
+    """Where ARP for the VIP can arrive: interfaces with a subnet that holds it, else that of the default route."""
+    if vip.version == 6:
+        return ()
+    asked = {link.name: link for link in host.links.values() if link.arp and link.kind not in PRIVATE_KINDS}
+    with_subnet = tuple(
+        sorted(
+            name
+            for name, link in asked.items()
+            if any(vip != found.address.ip and vip in found.address.network for found in link.addresses)
+        )
+    )
+    return with_subnet or tuple(name for name in host.default_route if name in asked)
+
+
+def mistakes(interfaces: Iterable[str], host: Host) -> list[str]:
+    """Sentences about settings that this method cannot go along with."""
+    return [
+        "net.ipv4.conf.{}.arp_ignore is in effect {}, which does not hide a VIP and is not lowered here, because "
+        "somebody chose it. Set it (and that of all) to 0 and run this again.".format(
+            name, host.effective(name, "arp_ignore")
+        )
+        for name in interfaces
+        if 3 <= host.effective(name, "arp_ignore") <= 7
+    ]
+
+
+def warnings(interfaces: Iterable[str], host: Host) -> list[str]:
+    """Sentences about settings that hide more than the VIPs."""
+    return [
+        f"net.ipv4.conf.{name}.arp_ignore is in effect 8: this host answers ARP for none of its addresses there, not "
+        "even its own. It was not set by this module and is left as it is; 1 would do."
+        for name in interfaces
+        if host.effective(name, "arp_ignore") == 8
+    ]
+
+
+def hide_on(interfaces: Iterable[str], host: Host) -> list[SetSysctl]:
+    """What has to be set so that no VIP shows on these interfaces. A value that hides already is never lowered."""
+    return [
+        SetSysctl(interface, name, value)
+        for interface in interfaces
+        if interface in host.links
+        for name, value in HIDING.items()
+        if host.effective(interface, name) not in _HIDING_VALUES[name]
+    ]
+
+
+def settings_for(vips: Iterable[HiddenVip], known: tuple[Setting, ...], host: Host) -> tuple[Setting, ...]:
+    """What has to be in force at boot for these VIPs. Of a setting that is known, the previous value stays noted."""
+    noted = {(setting.interface, setting.name): setting for setting in known}
+    needed = sorted({interface for vip in vips for interface in vip.hidden_on})
+    result = []
+    for interface in needed:
+        for name, value in HIDING.items():
+            own = host.sysctls.get((interface, name), 0)
+            result.append(noted.get((interface, name)) or Setting(interface, name, max(value, own), own))
+    return tuple(result)
+
+
+def give_back(settings: Iterable[Setting], host: Host) -> list[SetSysctl]:
+    """What undoes these settings, where nobody has changed them since."""
+    return [
+        SetSysctl(setting.interface, setting.name, setting.previous)
+        for setting in settings
+        if host.sysctls.get((setting.interface, setting.name)) == setting.value != setting.previous
+    ]
+
+
+def unnoted_settings(vip: IPAddress, host: Host) -> list[Setting]:
+    """The settings that a call that was not persistent made for this VIP: before them was the host's default."""
+    return [
+        Setting(interface, name, value, host.sysctls.get(("default", name), 0))
+        for interface in interfaces_for(vip, host)
+        for name, value in HIDING.items()
+    ]
+
+
+def relied_on(host: Host) -> tuple[str, ...]:
+    """Interfaces on which some address that looks like a VIP must stay hidden, whoever set it."""
+    return tuple(
+        {
+            interface
+            for link in host.links.values()
+            if link.kind in PRIVATE_KINDS
+            for found in link.addresses
+            if isinstance(found.address.ip, ipaddress.IPv4Address)
+            and found.address.network.prefixlen == 32
+            and not found.address.ip.is_loopback
+            for interface in interfaces_for(found.address.ip, host)
+        }
+    )

@@ -1,0 +1,137 @@
+# SPDX-FileCopyrightText: 2026 The lvs.cluster contributors
+# SPDX-License-Identifier: BSD-2-Clause
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+"""Reads the host and carries operations out: the only input and output of this room."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Sequence
+
+from ansible_collections.lvs.cluster.plugins.module_utils._arp.error import HideError
+from ansible_collections.lvs.cluster.plugins.module_utils._arp.files import ENABLED_PATH, SYSCTL_PATH, UNIT_PATH
+from ansible_collections.lvs.cluster.plugins.module_utils._arp.model import (
+    Host,
+    Operation,
+    RemoveFile,
+    SetSysctl,
+    WriteFile,
+)
+from ansible_collections.lvs.cluster.plugins.module_utils._host.links import links_of, route_interfaces_of
+from ansible_collections.lvs.cluster.plugins.module_utils._host.sysctls import sysctl_text
+
+if TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
+
+# In this order, whatever PATH says: the unit file names the program, and must not differ from run to run.
+_IP_PROGRAMS = ("/usr/sbin/ip", "/sbin/ip", "/usr/bin/ip", "/bin/ip")
+
+
+def observe(module: AnsibleModule) -> Host:
+    """The host as it is. Raises HideError."""
+    program = next((path for path in _IP_PROGRAMS if os.access(path, os.X_OK)), None)
+    if program is None:
+        raise HideError("This host has no program ip. Install the package iproute2 (iproute on EL) and run this again.")
+    links = links_of(_output(module, [program, "-json", "-details", "address", "show"]))
+    interfaces = ["all", "default", *(link.name for link in links)]
+    return Host(
+        links={link.name: link for link in links},
+        sysctls={
+            (interface, name): value
+            for interface in interfaces
+            for name in ("arp_ignore", "arp_announce")
+            for value in [_number("ipv4", interface, name)]
+            if value is not None
+        },
+        default_route=route_interfaces_of(_output(module, [program, "-json", "-4", "route", "show", "default"])),
+        without_ipv6=tuple(name for name in interfaces if _number("ipv6", name, "disable_ipv6") in (None, 1)),
+        promotes_secondaries=tuple(name for name in interfaces if _number("ipv4", name, "promote_secondaries") == 1),
+        files=_our_files(),
+        unit_enabled=os.path.lexists(ENABLED_PATH),
+        systemd=_systemd(module),
+        ip_program=program,
+    )
+
+
+def carry_out(module: AnsibleModule, operations: Sequence[Operation], done: list[Operation]) -> None:
+    """Carries the operations out one by one and appends each to `done`. Raises HideError at the first that fails."""
+    if operations and os.geteuid() != 0:
+        raise HideError("Only root can set addresses and sysctls. Run this task with become: true.")
+    for operation in operations:
+        if isinstance(operation, SetSysctl):
+            _set_sysctl(operation)
+        elif isinstance(operation, WriteFile):
+            _write(module, operation)
+        elif isinstance(operation, RemoveFile):
+            _remove(operation)
+        else:
+            _output(module, list(operation.command))
+        done.append(operation)
+
+
+def _output(module: AnsibleModule, command: list[str]) -> str:
+    status, output, errors = module.run_command(command)
+    if status != 0:
+        raise HideError(
+            "The command `{}` failed: {}.".format(" ".join(command), (errors or output).strip().rstrip(".") or status)
+        )
+    return str(output)
+
+
+def _number(family: str, interface: str, name: str) -> int | None:
+    text = sysctl_text(f"net/{family}/conf/{interface}/{name}")
+    return int(text) if text is not None else None
+
+
+def _our_files() -> dict[str, str]:
+    return {path: _text(path) for path in (SYSCTL_PATH, UNIT_PATH) if Path(path).exists()}
+
+
+def _text(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise HideError(f"{path} cannot be read: {error}. Remove it or make it readable.") from error
+
+
+def _systemd(module: AnsibleModule) -> str:
+    if Path("/run/systemd/system").is_dir():
+        return "running"
+    has_it = Path(UNIT_PATH).parent.is_dir() and module.get_bin_path("systemctl")
+    return "installed" if has_it else "missing"
+
+
+def _set_sysctl(operation: SetSysctl) -> None:
+    path = f"/proc/sys/net/ipv4/conf/{operation.interface}/{operation.name}"
+    try:
+        Path(path).write_text(f"{operation.value}\n")
+    except OSError as error:
+        raise HideError(
+            f"{path} cannot be written: {error.strerror}. In a container, /proc/sys must be "
+            "writable; elsewhere root is needed."
+        ) from error
+
+
+def _write(module: AnsibleModule, operation: WriteFile) -> None:
+    try:
+        Path(operation.path).parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=module.tmpdir)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(operation.text)
+    except OSError as error:
+        raise HideError(f"{operation.path} cannot be written: {error}.") from error
+    module.atomic_move(temporary, operation.path)
+    module.set_mode_if_different(operation.path, "0644", False)
+    module.set_owner_if_different(operation.path, "root", False)
+    module.set_group_if_different(operation.path, "root", False)
+
+
+def _remove(operation: RemoveFile) -> None:
+    try:
+        Path(operation.path).unlink()
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise HideError(f"{operation.path} cannot be removed: {error}.") from error

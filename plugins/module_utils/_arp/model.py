@@ -1,0 +1,312 @@
+# SPDX-FileCopyrightText: 2026 The lvs.cluster contributors
+# SPDX-License-Identifier: BSD-2-Clause
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+"""VIPs that a real server holds without answering ARP for them: the host as it is, and what can be done to it.
+
+Nothing here touches a host. An operation knows its command line and what the host looks like afterwards, so that a plan
+can be made, shown and tested without a kernel.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+import re
+from typing import Any, Mapping, Union
+
+from ansible_collections.lvs.cluster.plugins.module_utils._arp.error import HideError
+from ansible_collections.lvs.cluster.plugins.module_utils._arp.files import (
+    UNIT,
+    UNIT_PATH,
+    Record,
+    record_of,
+    sysctl_name,
+)
+from ansible_collections.lvs.cluster.plugins.module_utils._host.links import IPAddress, IPInterface, Link, LinkAddress
+
+OUR_ALIAS = "lvs.cluster"  # interfaces that we made carry it, so that they can be removed again
+PRIVATE_KINDS = ("loopback", "dummy")  # no packet from outside arrives on these
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What one call asks for."""
+
+    vips: tuple[IPAddress, ...]
+    interface: str = "lo"
+    present: bool = True
+    persistent: bool = False
+    exclusive: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Host:
+    """A host as far as VIPs and ARP are concerned.
+
+    ``sysctls`` maps (interface, name) to the value under ``net.ipv4.conf``, for ``all`` and ``default`` as well.
+    ``files`` maps the paths of our own files to their text; a file that is not there is not in it.
+    """
+
+    links: Mapping[str, Link]
+    sysctls: Mapping[tuple[str, str], int]
+    default_route: tuple[str, ...] = ()
+    without_ipv6: tuple[str, ...] = ()
+    promotes_secondaries: tuple[str, ...] = ()
+    files: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    unit_enabled: bool = False
+    systemd: str = "running"  # running | installed | missing
+    ip_program: str = "/usr/sbin/ip"
+
+    @property
+    def record(self) -> Record:
+        """What earlier persistent calls noted in our unit file."""
+        return record_of(self.files.get(UNIT_PATH, ""))
+
+    def places_of(self, vip: IPAddress) -> tuple[tuple[Link, IPInterface], ...]:
+        """Where the address is, with every prefix length it has there."""
+        return tuple(
+            (link, found.address) for link in self.links.values() for found in link.addresses if found.address.ip == vip
+        )
+
+    def effective(self, interface: str, name: str) -> int:
+        """The value that the kernel uses: the larger one of ``all`` and the interface (ip-sysctl.rst)."""
+        return max(self.sysctls.get(("all", name), 0), self.sysctls.get((interface, name), 0))
+
+    def with_link(self, link: Link) -> Host:
+        return dataclasses.replace(self, links={**self.links, link.name: link})
+
+
+def vip_of(text: str) -> IPAddress:
+    """The VIP that the text names, in any spelling. Raises HideError."""
+    try:
+        vip = ipaddress.ip_address(text.strip().replace("%", " "))  # no zone: a VIP is the same everywhere
+    except ValueError:
+        raise HideError(
+            f"addresses: {text!r} is not an IP address. Write a VIP without mask, such as 192.0.2.100 or 2001:db8::100."
+        ) from None
+    if vip.is_loopback or vip.is_multicast or vip.is_unspecified or vip.is_link_local or str(vip) == "255.255.255.255":
+        raise HideError(
+            f"addresses: {vip} cannot be a VIP, because clients on other hosts cannot use such an address. Give the "
+            "address that the director serves."
+        )
+    return vip
+
+
+def requested(options: Mapping[str, Any]) -> Request:
+    """The request in the module's options. Raises HideError with every mistake."""
+    mistakes: list[str] = []
+    vips: list[IPAddress] = []
+    for text in options["addresses"]:
+        try:
+            vips.append(vip_of(text))
+        except HideError as mistake:  # noqa: PERF203 - all of them are told
+            mistakes.append(str(mistake))
+    present = options["state"] == "present"
+    if options["exclusive"] and not (present and options["persistent"]):
+        mistakes.append(
+            "exclusive: only what persistent calls set is known to be left over. Use it with persistent: true and "
+            "state: present."
+        )
+    if not options["addresses"] and not options["exclusive"]:
+        mistakes.append("addresses: the list is empty, so there is nothing to do. Give at least one VIP.")
+    if mistakes:
+        raise HideError(" ".join(mistakes))
+    return Request(tuple(vips), options["interface"], present, options["persistent"], options["exclusive"])
+
+
+def host_address(vip: IPAddress) -> IPInterface:
+    """The VIP as it is to stand on the interface: /32 or /128."""
+    return ipaddress.ip_interface(f"{vip}/{vip.max_prefixlen}")
+
+
+def check_interface_name(name: str) -> None:
+    """Raises HideError for what the kernel takes but a unit file, a sysctl or a reader would stumble over."""
+    if not re.match(r"\A[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}\Z", name) or name in ("all", "default"):
+        raise HideError(
+            f"interface: {name!r} cannot be the name of an interface. Use up to 15 letters, digits, dots, dashes and "
+            "underscores, for example lvs0."
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class SetSysctl:
+    interface: str
+    name: str
+    value: int
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        return ("sysctl", "-w", f"{sysctl_name(self.interface, self.name)}={self.value}")
+
+    def applied(self, host: Host) -> Host:
+        return dataclasses.replace(host, sysctls={**host.sysctls, (self.interface, self.name): self.value})
+
+
+@dataclasses.dataclass(frozen=True)
+class AddAddress:
+    interface: str
+    address: IPInterface
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        return ("ip", "address", "add", str(self.address), "dev", self.interface)
+
+    def applied(self, host: Host) -> Host:
+        link = host.links[self.interface]
+        secondary = any(found.address.network == self.address.network for found in link.addresses)
+        added = LinkAddress(self.address, secondary=secondary and self.address.version == 4)
+        return host.with_link(dataclasses.replace(link, addresses=(*link.addresses, added)))
+
+
+@dataclasses.dataclass(frozen=True)
+class DeleteAddress:
+    interface: str
+    address: IPInterface
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        return ("ip", "address", "delete", str(self.address), "dev", self.interface)
+
+    def applied(self, host: Host) -> Host:
+        link = host.links[self.interface]
+        primary = any(found.address == self.address and not found.secondary for found in link.addresses)
+        takes_others = (
+            primary and self.address.version == 4 and not {"all", self.interface} & set(host.promotes_secondaries)
+        )
+        kept = tuple(
+            found
+            for found in link.addresses
+            if found.address != self.address
+            and not (takes_others and found.secondary and found.address.network == self.address.network)
+        )
+        return host.with_link(dataclasses.replace(link, addresses=kept))
+
+
+@dataclasses.dataclass(frozen=True)
+class AddDummy:
+    interface: str
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        return ("ip", "link", "add", "name", self.interface, "type", "dummy")
+
+    def applied(self, host: Host) -> Host:
+        # What a new interface starts with.
+        new = {(self.interface, name): value for (where, name), value in host.sysctls.items() if where == "default"}
+        host = dataclasses.replace(host, sysctls={**host.sysctls, **new})
+        return host.with_link(Link(name=self.interface, kind="dummy", up=False, arp=False))
+
+
+@dataclasses.dataclass(frozen=True)
+class DeleteDummy:
+    interface: str
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        return ("ip", "link", "delete", "dev", self.interface)
+
+    def applied(self, host: Host) -> Host:
+        links: dict[str, Link] = {name: link for name, link in host.links.items() if name != self.interface}
+        sysctls = {key: value for key, value in host.sysctls.items() if key[0] != self.interface}
+        return dataclasses.replace(host, links=links, sysctls=sysctls)
+
+
+@dataclasses.dataclass(frozen=True)
+class MarkLink:
+    """Notes on an interface that we made it."""
+
+    interface: str
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        return ("ip", "link", "set", "dev", self.interface, "alias", OUR_ALIAS)
+
+    def applied(self, host: Host) -> Host:
+        return host.with_link(dataclasses.replace(host.links[self.interface], alias=OUR_ALIAS))
+
+
+@dataclasses.dataclass(frozen=True)
+class RaiseLink:
+    interface: str
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        return ("ip", "link", "set", "dev", self.interface, "up")
+
+    def applied(self, host: Host) -> Host:
+        return host.with_link(dataclasses.replace(host.links[self.interface], up=True))
+
+
+@dataclasses.dataclass(frozen=True)
+class WriteFile:
+    path: str
+    text: str
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        return ("install", "-o", "root", "-g", "root", "-m", "0644", "/dev/stdin", self.path)
+
+    def applied(self, host: Host) -> Host:
+        return dataclasses.replace(host, files={**host.files, self.path: self.text})
+
+
+@dataclasses.dataclass(frozen=True)
+class RemoveFile:
+    path: str
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        return ("rm", self.path)
+
+    def applied(self, host: Host) -> Host:
+        return dataclasses.replace(host, files={path: text for path, text in host.files.items() if path != self.path})
+
+
+@dataclasses.dataclass(frozen=True)
+class EnableUnit:
+    @property
+    def command(self) -> tuple[str, ...]:
+        return ("systemctl", "enable", UNIT)
+
+    def applied(self, host: Host) -> Host:
+        return dataclasses.replace(host, unit_enabled=True)
+
+
+@dataclasses.dataclass(frozen=True)
+class DisableUnit:
+    @property
+    def command(self) -> tuple[str, ...]:
+        return ("systemctl", "disable", UNIT)
+
+    def applied(self, host: Host) -> Host:
+        return dataclasses.replace(host, unit_enabled=False)
+
+
+@dataclasses.dataclass(frozen=True)
+class TellSystemd:
+    """What the running systemd has to hear, when there is one."""
+
+    words: tuple[str, ...]
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        return ("systemctl", *self.words)
+
+    def applied(self, host: Host) -> Host:
+        return host
+
+
+Operation = Union[
+    SetSysctl,
+    AddAddress,
+    DeleteAddress,
+    AddDummy,
+    DeleteDummy,
+    MarkLink,
+    RaiseLink,
+    WriteFile,
+    RemoveFile,
+    EnableUnit,
+    DisableUnit,
+    TellSystemd,
+]
