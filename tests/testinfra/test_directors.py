@@ -1,9 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The lvs.cluster contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the machines of examples/direct-pair look like once site.yml is done, seen by tools that are not ours.
-
-Run by molecule's verify over the example's inventory; the client's packets are in test_packets.py.
-"""
+"""The directors of examples/direct-pair once site.yml is done, seen by tools that are not ours."""
 
 from __future__ import annotations
 
@@ -12,18 +9,15 @@ import pytest
 VIP = "192.0.2.100"
 VIP6 = "2001:db8:2::100"
 
-directors = pytest.mark.testinfra_hosts("ansible://directors")
-real_servers = pytest.mark.testinfra_hosts("ansible://real_servers")
+testinfra_hosts = ["ansible://directors"]
 
 
-@directors
 def test_keepalived_runs_now_and_at_boot(host):
     service = host.service("keepalived")
     assert service.is_running
     assert service.is_enabled
 
 
-@directors
 @pytest.mark.parametrize(
     ("path", "mode"),
     [
@@ -37,18 +31,15 @@ def test_files_belong_to_root_with_narrow_modes(host, path, mode):
     assert (file.user, file.group, file.mode) == ("root", "root", mode)
 
 
-@directors
 def test_keepalived_accepts_its_configuration(host):
     assert host.run("keepalived --config-test").rc == 0
 
 
-@directors
 def test_sysctls_are_in_force(host):
     assert host.sysctl("net.ipv4.vs.expire_nodest_conn") == 1
     assert host.sysctl("net.ipv4.vs.expire_quiescent_template") == 1
 
 
-@directors
 def test_the_table_is_the_described_one_on_the_active_and_on_the_standby(host):
     lines = host.check_output("ipvsadm -Sn").splitlines()
     assert sorted(line.strip() for line in lines) == sorted(
@@ -61,26 +52,3 @@ def test_the_table_is_the_described_one_on_the_active_and_on_the_standby(host):
             f"-a -t [{VIP6}]:80 -r [2001:db8:2::22]:80 -g -w 1",
         ]
     )
-
-
-@real_servers
-def test_vips_sit_on_loopback_with_host_masks_only(host):
-    addresses = host.check_output("ip -oneline address show to 192.0.2.100")
-    assert "inet 192.0.2.100/32" in addresses
-    assert " lo " in addresses
-    addresses6 = host.check_output("ip -oneline -6 address show to 2001:db8:2::100")
-    assert "inet6 2001:db8:2::100/128" in addresses6
-    assert " lo " in addresses6
-
-
-@real_servers
-def test_arp_is_hidden_on_the_lan_interface_and_nowhere_else(host):
-    assert host.sysctl("net.ipv4.conf.eth0.arp_ignore") == 1
-    assert host.sysctl("net.ipv4.conf.eth0.arp_announce") == 2
-    assert host.sysctl("net.ipv4.conf.all.arp_ignore") == 0
-    assert host.sysctl("net.ipv4.conf.all.arp_announce") == 0
-
-
-@real_servers
-def test_the_web_service_answers_on_every_address(host):
-    assert host.socket("tcp://:::80").is_listening
