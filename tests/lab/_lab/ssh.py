@@ -78,9 +78,10 @@ def wait_until_reachable(paths: Paths, machine: Machine, *, seconds: float, not_
         if boot and boot != not_boot:
             return
         if time.monotonic() > deadline:
+            console = paths.console(machine.name).read_text(encoding="utf-8", errors="replace").splitlines()[-10:]
             raise LabError(
-                f"{machine.name} could not be reached by SSH within {seconds:.0f} s; "
-                f"its console is in {paths.console(machine.name)}."
+                f"{machine.name} could not be reached by SSH within {seconds:.0f} s; the end of its console:\n"
+                + "\n".join(console)
             )
         time.sleep(0.3)
 

@@ -108,16 +108,17 @@ class Supervisor:
         return {}
 
     def _own(self, pid: int | None) -> None:
+        new = None
+        if pid is not None:
+            try:
+                new = os.pidfd_open(pid)
+            except OSError as error:
+                raise LabError(f"The owner of the lab, process {pid}, is not there: {error.strerror}.") from error
+            self._selector.register(new, selectors.EVENT_READ, "owner")
         if self._owner is not None:
             self._selector.unregister(self._owner)
             os.close(self._owner)
-        self._owner, self._owner_pid = None, pid
-        if pid is not None:
-            try:
-                self._owner = os.pidfd_open(pid)
-            except OSError as error:
-                raise LabError(f"The owner of the lab, process {pid}, is not there: {error.strerror}.") from error
-            self._selector.register(self._owner, selectors.EVENT_READ, "owner")
+        self._owner, self._owner_pid = new, pid
 
 
 def ask(paths: Paths, request: dict[str, Any]) -> dict[str, Any]:
