@@ -9,13 +9,14 @@ import typing as t
 from collections.abc import Iterable, Mapping, Sequence
 
 from .inventory import Address, Host
-from .schema import Check, Cluster, Director, Service, read_cluster
+from .model import Check, Cluster, Director, Service
+from .schema import read_cluster
 
 Plan = dict[str, t.Any]
 
-#: Why each: facts in docs/sysctls, `net.ipv4.vs` in the kernel's Documentation/networking/ipvs-sysctl.rst.
 #: expire_nodest_conn: connections to a real server that was taken out end at once instead of vanishing for minutes.
 #: expire_quiescent_template: persistent clients leave a drained real server.
+#: (Documentation/networking/ipvs-sysctl.rst of the kernel)
 DIRECTOR_SYSCTLS: Mapping[str, int] = {
     "net.ipv4.vs.expire_nodest_conn": 1,
     "net.ipv4.vs.expire_quiescent_template": 1,

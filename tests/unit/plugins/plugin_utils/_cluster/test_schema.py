@@ -9,12 +9,8 @@ import pytest
 
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.inventory import Host, Interface
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.mistakes import DescriptionError
-from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.schema import (
-    MAX_DIRECTORS,
-    Check,
-    Vrrp,
-    read_cluster,
-)
+from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.model import MAX_DIRECTORS, Check, Vrrp
+from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.schema import read_cluster
 from ansible_collections.lvs.cluster.tests.unit.plugins.plugin_utils._cluster.example import (
     DIRECTORS,
     LAN,
@@ -786,6 +782,25 @@ def test_defaults_are_the_cautious_ones() -> None:
 def test_a_persistence_netmask_is_normalised(vip: str, written: object, normalised: object) -> None:
     described = description(service(vip=vip, persistence=60, persistence_netmask=written))
     assert read_cluster(described, DIRECTORS, REAL_SERVERS).services[0].persistence_netmask == normalised
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "flags", "normalised"),
+    [
+        ("sh", ["flag-2", "sh-port"], ("sh-port",)),
+        ("mh", ["mh-port", "flag-1", "flag-3"], ("flag-3", "mh-fallback", "mh-port")),
+        ("wlc", ["flag-1"], ("flag-1",)),
+        ("wlc", [], ()),
+    ],
+)
+def test_a_scheduler_flag_has_one_spelling(scheduler: str, flags: list[str], normalised: tuple[str, ...]) -> None:
+    described = description(service(scheduler=scheduler, scheduler_flags=flags))
+    assert read_cluster(described, DIRECTORS, REAL_SERVERS).services[0].scheduler_flags == normalised
+
+
+def test_flags_of_a_mistyped_scheduler_are_not_blamed() -> None:
+    found = mistakes(description(service(scheduler="shh", scheduler_flags=["sh-port"])))
+    assert [mistake.path for mistake in found] == ["services[0].scheduler"]
 
 
 def test_what_is_read_cannot_be_changed() -> None:

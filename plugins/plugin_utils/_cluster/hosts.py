@@ -1,0 +1,188 @@
+# SPDX-FileCopyrightText: 2026 The lvs.cluster contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The hosts that a description may name: their addresses read once, and every rule about them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .inventory import Address, Host
+from .mistakes import Mistake, closest, listed, shown
+from .model import MAX_DIRECTORS, Director
+from .section import Section, is_plain_name
+
+
+@dataclass(frozen=True, slots=True)
+class _KnownHost:
+    """A host with its addresses parsed, the texts by IP version."""
+
+    name: str
+    addresses: dict[int, Address]
+    texts: dict[int, str]
+    is_faulty: bool
+
+
+class Hosts:
+    """Directors and real servers in the inventory's order; what is wrong with them goes to ``mistakes``."""
+
+    def __init__(self, mistakes: list[Mistake], directors: Sequence[Host], real_servers: Sequence[Host]) -> None:
+        self.mistakes = mistakes
+        self.directors = list({host.name: host for host in directors}.values())
+        self.known_directors = {host.name: self._known(host) for host in directors}
+        self.known_real_servers = {host.name: self._known(host) for host in real_servers}
+        # Whose address is it? Directors last, so that a host in both groups is named as director.
+        self.owners: dict[str, str] = {}
+        for known in (*self.known_real_servers.values(), *self.known_directors.values()):
+            self.owners.update((text, known.name) for text in known.texts.values())
+        self.without_address: set[tuple[str, int]] = set()
+        self.suggestions: dict[str, str | None] = {}
+
+    def note(self, path: str, problem: str, remedy: str) -> None:
+        self.mistakes.append(Mistake(path, problem, remedy))
+
+    def _known(self, host: Host) -> _KnownHost:
+        before = len(self.mistakes)
+        section = Section(self.mistakes, f"hostvars[{host.name}]", {})
+        if not is_plain_name(host.name):
+            section.note(
+                None,
+                f"The host name {shown(host.name)} cannot stand in a configuration file.",
+                "Give the host a name of letters, digits and the characters _ . : - in the inventory.",
+            )
+        addresses: dict[int, Address] = {}
+        for value in host.addresses:
+            address = section.address_value("lvs_address", value)
+            if address is not None and address.version in addresses:
+                section.note(
+                    "lvs_address",
+                    f"{address} is a second IPv{address.version} address.",
+                    "Keep one address of each family: the one that the directors reach.",
+                )
+            elif address is not None:
+                addresses[address.version] = address
+        if host.interface is not None and not (is_plain_name(host.interface) and len(str(host.interface)) <= 15):
+            section.note(
+                "lvs_interface", f"{shown(host.interface)} is no interface name.", "Write a name as ip link shows it."
+            )
+        texts = {version: str(address) for version, address in addresses.items()}
+        return _KnownHost(host.name, addresses, texts, is_faulty=len(self.mistakes) > before)
+
+    def read_directors(self, failover: str) -> tuple[Director, ...]:
+        self.check_director_count(failover)
+        for name in self.known_directors:
+            if name in self.known_real_servers:
+                self.note(
+                    f"hostvars[{name}]",
+                    f"{name} is a director and a real server.",
+                    "Take it out of the group directors or out of the group real_servers.",
+                )
+        self.check_shared_addresses()
+        family = self.vrrp_family()
+        directors = []
+        for position, host in enumerate(self.directors):
+            source = None
+            if failover == "keepalived":
+                source = self.vrrp_source(host, family)
+            directors.append(Director(host=host, priority=250 - 10 * position, source=source))
+        return tuple(directors)
+
+    def check_director_count(self, failover: str) -> None:
+        count = len(self.known_directors)
+        if count == 0:
+            self.note("directors", "There is no director.", "Put at least one host into the group directors.")
+        elif failover == "none" and count > 1:
+            self.note(
+                "failover",
+                f"failover is none, but there are {count} directors: {listed(self.known_directors, 'and')}.",
+                "Write failover: keepalived, or keep one host in the group directors.",
+            )
+        elif failover == "keepalived" and count == 1:
+            self.note(
+                "failover",
+                f"failover is keepalived, but {next(iter(self.known_directors))} is the only director.",
+                "Put a second host into the group directors, or write failover: none.",
+            )
+        elif count > MAX_DIRECTORS:
+            self.note(
+                "directors",
+                f"{count} directors are more than VRRP has priorities for.",
+                f"Keep at most {MAX_DIRECTORS} hosts in the group directors.",
+            )
+
+    def check_shared_addresses(self) -> None:
+        owners: dict[str, str] = {}
+        for known in (*self.known_directors.values(), *self.known_real_servers.values()):
+            for text in known.texts.values():
+                owner = owners.setdefault(text, known.name)
+                if owner != known.name:
+                    self.note(
+                        f"hostvars[{known.name}].lvs_address",
+                        f"{text} is the address of {owner} already.",
+                        "Give each host its own address.",
+                    )
+
+    def vrrp_family(self) -> int:
+        """The IP version that every director can speak VRRP with; IPv4 when both would do."""
+        healthy = [known for known in self.known_directors.values() if not known.is_faulty]
+        return (
+            6
+            if healthy and all(6 in k.addresses for k in healthy) and not all(4 in k.addresses for k in healthy)
+            else 4
+        )
+
+    def vrrp_source(self, host: Host, family: int) -> Address | None:
+        known = self.known_directors[host.name]
+        source = known.addresses.get(family)
+        path = f"hostvars[{host.name}].lvs_address"
+        if known.is_faulty:
+            return source
+        if source is None:
+            self.note(
+                path,
+                f"Director {host.name} has no IPv{family} address to speak VRRP with.",
+                "Set lvs_address for it in the inventory, to an address of one family on all directors.",
+            )
+        elif host.interface is None and host.interfaces and host.network_of(source) is None:
+            self.note(
+                path,
+                f"No interface of director {host.name} is in a subnet with {source}.",
+                "Set lvs_address to the address that the machine itself has, or name its interface in lvs_interface.",
+            )
+        return source
+
+    def address_of(self, section: Section, index: int | None, host: str, vip: Address | None) -> str | None:
+        """The address of an inventory host in the VIP's family, or None after noting what is wrong."""
+        key = "sorry_server" if index is None else f"real_servers[{index}]"
+        known = self.known_real_servers.get(host)
+        if known is None:
+            self.note_unknown_host(section, key, host)
+            return None
+        if vip is None or known.is_faulty:
+            return None
+        text = known.texts.get(vip.version)
+        if text is None and (host, 0 if not known.texts else vip.version) not in self.without_address:
+            # Said once for each host: one line in the inventory mends all its services.
+            self.without_address.add((host, 0 if not known.texts else vip.version))
+            section.note(
+                key,
+                f"{host} has no {'' if not known.texts else f'IPv{vip.version} '}address, which the VIP {vip} needs.",
+                f"Set lvs_address for {host} in the inventory: an address, or a list of an IPv4 and an IPv6 address.",
+            )
+        return text
+
+    def note_unknown_host(self, section: Section, key: str, host: str) -> None:
+        if host in self.known_directors:
+            section.note(key, f"{host} is a director.", "Name a host of the group real_servers: no host can be both.")
+            return
+        if host not in self.suggestions:
+            # Comparing with a thousand names takes milliseconds: not for every one of a thousand wrong names.
+            near = closest(host, self.known_real_servers) if len(self.suggestions) < 50 else None
+            self.suggestions[host] = near
+        near = self.suggestions[host]
+        section.note(
+            key,
+            f"{shown(host)} is no host of the group real_servers.",
+            f"Did you mean {near}?" if near else "Add it to the inventory, or write {host: NAME, address: ADDRESS}.",
+        )
