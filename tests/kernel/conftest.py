@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from ansible.module_utils import basic
 from ansible.module_utils.testing import patch_module_args
-from kernel_tools import ModuleRun, Tool
+from kernel_tools import ModuleRun, Tool, run_program
 
 CLONE_NEWNET = 0x40000000
 
@@ -79,11 +79,4 @@ def run_module() -> ModuleRun:
 @pytest.fixture
 def tool() -> Tool:
     """`tool("ipvsadm", "-Sn")`: output of a program; it must succeed, or with `fails=True` must not."""
-
-    def run(*words: str, stdin: str | None = None, fails: bool = False) -> str:
-        done = subprocess.run(words, input=stdin, capture_output=True, text=True, timeout=60, check=False)
-        if (done.returncode != 0) != fails:
-            pytest.fail(f"{' '.join(words)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
-        return done.stdout + done.stderr if fails else done.stdout
-
-    return run
+    return run_program

@@ -1,10 +1,13 @@
 # SPDX-FileCopyrightText: 2026 The lvs.cluster contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Types of the fixtures in conftest.py, for the tests' signatures."""
+"""Types of the fixtures in conftest.py, for the tests' signatures, and what runs a program."""
 
 from __future__ import annotations
 
+import subprocess
 from typing import Any, Protocol
+
+import pytest
 
 
 class ModuleRun(Protocol):
@@ -25,3 +28,11 @@ class Tool(Protocol):
     """Runs a program of the machine and returns its output."""
 
     def __call__(self, *words: str, stdin: str | None = None, fails: bool = False) -> str: ...
+
+
+def run_program(*words: str, stdin: str | None = None, fails: bool = False) -> str:
+    """Output of a program; the test fails when it does not succeed, or with `fails` when it does."""
+    done = subprocess.run(words, input=stdin, capture_output=True, text=True, timeout=60, check=False)
+    if (done.returncode != 0) != fails:
+        pytest.fail(f"{' '.join(words)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
+    return done.stdout + done.stderr if fails else done.stdout

@@ -260,10 +260,11 @@ def _shown(module: AnsibleModule) -> Mapping[str, Any]:
     with _kernel(module, load=True) as kernel:
         if kernel is None:
             nothing: dict[str, Any] = {"version": None, "connection_table_size": None, "timeouts": None}
-            return {"services": [], "daemons": [], **nothing}
+            return {"changed": False, "services": [], "daemons": [], **nothing}
         reading = kernel.read(wanted)
         version, size = kernel.info()
         return {
+            "changed": False,
             "services": [
                 _shown_service(key, reading) for key in sorted(reading.table.services, key=ServiceKey.sorting)
             ],

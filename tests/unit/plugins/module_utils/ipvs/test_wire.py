@@ -173,7 +173,8 @@ def test_kernels_before_tunnel_types_have_plain_tunnels() -> None:
 
 
 def test_flags_of_newer_kernels_are_neither_read_nor_written() -> None:
-    service, _counters = said("services", wire.service_reply)[0]
+    found = {service.key.protocol: service for service, _counters in said("services", wire.service_reply)}
+    service = found["sctp"]
     request = wire.service_attribute(service)
     flags = attribute(7, struct.pack("=II", 0x1 | 0x8 | 0x20, 0x3D))
     assert flags in request
