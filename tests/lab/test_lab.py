@@ -138,6 +138,13 @@ def test_packages_of_the_roles_are_not_there_but_can_be_installed_offline_and_ip
 
 
 @needs_root
+def test_iptables_works_so_that_a_test_can_filter_a_protocol(direct: None) -> None:
+    on("lb1", "iptables -A INPUT -p 112 -j DROP && ip6tables -A INPUT -p 112 -j DROP")
+    assert "-p vrrp -j DROP" in on("lb1", "iptables -S INPUT").replace("-p 112", "-p vrrp")
+    on("lb1", "iptables -F INPUT && ip6tables -F INPUT")
+
+
+@needs_root
 def test_time_runs_evenly(direct: None) -> None:
     before = time.time()
     there = float(on("rs2", "date +%s.%N"))
@@ -279,6 +286,20 @@ def test_machines_die_with_their_supervisor_and_the_next_up_removes_the_rest(no_
     assert on("alone", "hostname") == "alone"
     lab("down")
     wait_until(lambda: not remains(), "nothing of the lab is left")
+
+
+@needs_root
+def test_a_debian_13_machine_boots_and_installs_what_the_roles_need(no_lab: None, tmp_path: Path) -> None:
+    file = tmp_path / "trixie.yml"
+    file.write_text(ONE_MACHINE.replace("{interfaces", "{release: trixie, interfaces"))
+    lab("up", str(file), "--owner", str(os.getpid()))
+    assert on("alone", "cat /etc/debian_version").startswith("13")
+    assert on("alone", "systemctl is-system-running --wait") == "running"
+    on(
+        "alone",
+        "apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get install -q -y ipvsadm && modprobe ip_vs_wlc",
+    )
+    assert "IP Virtual Server" in on("alone", "ipvsadm -Ln")
 
 
 @needs_root

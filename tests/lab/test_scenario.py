@@ -77,7 +77,7 @@ MISTAKES: list[tuple[str, Change, str]] = [
     (
         "unknown release",
         lambda d: d["machines"]["a"].update(release="woody"),
-        "machines.a.release: must be one of bookworm",
+        "machines.a.release: must be one of bookworm, trixie",
     ),
     (
         "no such network",

@@ -56,7 +56,10 @@ def _parser() -> argparse.ArgumentParser:
             added.add_argument("machine", metavar="NAME")
         return added
 
-    command("image", _image, "find the machines' disk image, or build it")
+    disk = command("image", _image, "find the machines' disk image, or build it")
+    disk.add_argument(
+        "release", nargs="?", choices=RELEASES, default=RELEASES[0], help="of Debian (default: %(default)s)"
+    )
     up = command("up", _up, "start the machines of a scenario and wait until they can be reached")
     up.add_argument("scenario", help="a name in tests/lab/scenarios, or a file")
     up.add_argument("--owner", type=int, metavar="PID", help="end the lab when this process is gone")
@@ -77,7 +80,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _image(paths: Paths, options: argparse.Namespace) -> None:
     host.check()
-    print(f"lab: image {image.find_or_build(RELEASES[0]).folder}")
+    print(f"lab: image {image.find_or_build(options.release).folder}")
 
 
 def _up(paths: Paths, options: argparse.Namespace) -> None:

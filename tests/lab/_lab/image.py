@@ -139,12 +139,9 @@ def _step(what: str, started: float) -> None:
 
 
 def _install_system(release: str, root: Path) -> None:
-    # A release newer than this machine's debootstrap is installed by the steps of the one before it.
-    script = "/usr/share/debootstrap/scripts/sid"
-    command = ["debootstrap", "--variant=minbase", f"--include={','.join(INSTALLED)}", release, str(root)]
     mirror = os.environ.get("LVS_LAB_MIRROR")
-    if mirror or not Path(f"/usr/share/debootstrap/scripts/{release}").exists():
-        command += [mirror or "", script]
+    command = ["debootstrap", "--variant=minbase", f"--include={','.join(INSTALLED)}", release, str(root)]
+    command += [mirror] if mirror else []
     run(command, environment=_proxy())
 
 
@@ -206,6 +203,10 @@ def _configure(root: Path) -> None:
     (root / "etc/fstab").write_text("", encoding="ascii")
     for seed in (root / "var/lib/systemd").glob("random-seed"):
         seed.unlink()
+    # This kernel has no nf_tables for them.
+    for program in ("iptables", "ip6tables", "arptables", "ebtables"):
+        if (root / f"usr/sbin/{program}-legacy").exists():
+            run(["chroot", str(root), "update-alternatives", "--set", program, f"/usr/sbin/{program}-legacy"])
     systemctl = ["chroot", str(root), "systemctl", "--quiet"]
     run([*systemctl, "enable", "lab-machine.service", "lab-web.service", "ssh.service"])
     run([*systemctl, "mask", *MASKED])

@@ -19,7 +19,7 @@ Network_ = IPv4Network | IPv6Network
 
 # RFC 5737 and RFC 3849: addresses for documentation belong to nobody, so a lab can hit nobody.
 DOCUMENTATION = tuple(ip_network(net) for net in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32"))
-RELEASES = ("bookworm",)
+RELEASES = ("bookworm", "trixie")
 NAME = re.compile(r"[a-z][a-z0-9-]{0,11}")
 INTERFACE = re.compile(r"eth[0-9]")
 
