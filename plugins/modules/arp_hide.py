@@ -10,6 +10,10 @@ module: arp_hide
 short_description: Hold VIPs on a real server without answering ARP for them
 version_added: 0.1.0
 author: The lvs.cluster contributors (@lvs-cluster)
+extends_documentation_fragment:
+  - lvs.cluster.attributes
+  - lvs.cluster.attributes.changes
+  - lvs.cluster.attributes.linux
 description:
   - With direct routing every real server holds the VIP, but only the active director may answer ARP for it. This
     module puts the VIPs on C(lo) or on a dummy interface, with the mask V(/32) or V(/128), and stops the host from
@@ -67,17 +71,6 @@ options:
     type: str
     choices: [present, absent]
     default: present
-attributes:
-  check_mode:
-    description: Can run in check mode and return changed status prediction without modifying target.
-    support: full
-  diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in check mode), when in diff mode.
-    support: full
-  platform:
-    description: Target OS/families that can be operated against.
-    platforms: linux
-    support: full
 requirements:
   - Linux with iproute2 4.18 or later
   - systemd for O(persistent=true)

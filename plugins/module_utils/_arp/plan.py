@@ -39,6 +39,7 @@ from ansible_collections.lvs.cluster.plugins.module_utils._arp.model import (
     RaiseLink,
     RemoveFile,
     Request,
+    SetSysctl,
     TellSystemd,
     WriteFile,
     check_interface_name,
@@ -94,7 +95,7 @@ def plan(request: Request, host: Host) -> Plan:
     _tell_systemd(draft, unit_before=host.files.get(UNIT_PATH))
 
     shown_vips = tuple(vip.address for vip in coming) + going
-    touched = {operation.interface for operation in draft.operations if hasattr(operation, "interface")}
+    touched = {operation.interface for operation in draft.operations if isinstance(operation, SetSysctl)}
     interfaces = sorted(touched | set(hidden_on))
     return Plan(
         operations=tuple(draft.operations),

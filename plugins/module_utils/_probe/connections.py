@@ -1,0 +1,99 @@
+# SPDX-FileCopyrightText: 2026 The lvs.cluster contributors
+# SPDX-License-Identifier: BSD-2-Clause
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+"""Makes TCP connections and counts them."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import dataclasses
+import errno
+import os
+import socket
+import time
+from typing import Any, Mapping, Sequence
+
+from ansible_collections.lvs.cluster.plugins.module_utils._probe.error import ProbeError
+
+MOST_CONNECTIONS = 1000  # of one call: a probe is no load test
+_AT_ONCE = 8
+_FAILURES_IN_A_ROW = 5  # then the rest would fail as well, and only cost time
+_MOST_BYTES = 65536
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """Where to connect to, and how often."""
+
+    address: str
+    port: int
+    count: int
+
+
+def targets_of(entries: Sequence[Mapping[str, Any]]) -> list[Target]:
+    """The targets in the module's option. Raises ProbeError."""
+    targets = [Target(entry["address"], entry["port"], entry["count"]) for entry in entries]
+    for target in targets:
+        if not 1 <= target.port <= 65535:
+            raise ProbeError(f"connections: port {target.port} of {target.address} must be 1 to 65535.")
+        if target.count < 1:
+            raise ProbeError(f"connections: count {target.count} of {target.address} must be 1 or more.")
+    total = sum(target.count for target in targets)
+    if total > MOST_CONNECTIONS:
+        raise ProbeError(
+            f"connections: {total} connections are too many for a probe. Let the counts add up to {MOST_CONNECTIONS} "
+            "at most."
+        )
+    return targets
+
+
+def connect_all(targets: Sequence[Target], timeout: float) -> list[dict[str, Any]]:
+    """The result for each target, in their order. Several targets are tried at once, each one connection at a time."""
+    with concurrent.futures.ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
+        return list(pool.map(lambda target: _connect(target, timeout), targets))
+
+
+def _connect(target: Target, timeout: float) -> dict[str, Any]:
+    """Connects until the count is reached, or until several in a row failed."""
+    attempted = succeeded = failures = 0
+    error = None
+    start = time.monotonic()
+    while attempted < target.count and failures < _FAILURES_IN_A_ROW:
+        attempted += 1
+        try:
+            _connect_once(target, timeout)
+            succeeded += 1
+            failures = 0
+        except OSError as cause:
+            failures += 1
+            error = _reason(cause, timeout)
+    return {
+        "address": target.address,
+        "port": target.port,
+        "attempted": attempted,
+        "succeeded": succeeded,
+        "seconds": round(time.monotonic() - start, 3),
+        "error": error,
+    }
+
+
+def _connect_once(target: Target, timeout: float) -> None:
+    with socket.create_connection((target.address, target.port), timeout=timeout) as connection:
+        # It is connected: what counts is done. Take leave so that the server is not left with an aborted connection.
+        try:
+            connection.shutdown(socket.SHUT_WR)
+            connection.settimeout(min(timeout, 0.5))
+            left = _MOST_BYTES
+            while left > 0:
+                received = len(connection.recv(4096))
+                if not received:
+                    break
+                left -= received
+        except OSError:
+            return
+
+
+def _reason(cause: OSError, timeout: float) -> str:
+    if isinstance(cause, socket.timeout) or cause.errno == errno.ETIMEDOUT:
+        return f"no answer within {timeout:g} s"
+    return os.strerror(cause.errno) if isinstance(cause, ConnectionError) and cause.errno else str(cause)

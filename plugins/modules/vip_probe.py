@@ -1,0 +1,151 @@
+#!/usr/bin/python
+# SPDX-FileCopyrightText: 2026 The lvs.cluster contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: vip_probe
+short_description: Ask a network who answers for VIPs, and connect to them
+version_added: 0.1.0
+author: The lvs.cluster contributors (@lvs-cluster)
+extends_documentation_fragment:
+  - lvs.cluster.attributes
+  - lvs.cluster.attributes.looks
+  - lvs.cluster.attributes.linux
+description:
+  - Runs on a client of the cluster, or on any host of the VIPs' network, and sees what clients see. It changes
+    nothing on that host, and it also runs in check mode.
+  - It asks for addresses by ARP or neighbour solicitation from raw sockets and collects every answer, so that a
+    second host that answers for a VIP does not go unnoticed, as it does in the kernel's own table of neighbours.
+  - It makes TCP connections and closes them at once.
+  - Do not run it on a director or a real server, where the VIP is an address of its own.
+options:
+  addresses:
+    description:
+      - VIPs for whose owner the network is asked. Needs root.
+    type: list
+    elements: str
+    default: []
+  connections:
+    description:
+      - Where to connect to. Several entries are tried at once, each one connection after the other.
+      - After 5 failures in a row the rest of an entry is left out.
+      - All counts together may be 1,000 at most.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      address:
+        description: Address to connect to.
+        type: str
+        required: true
+      port:
+        description: TCP port.
+        type: int
+        required: true
+      count:
+        description: How many connections to make.
+        type: int
+        default: 1
+  timeout:
+    description:
+      - Seconds for all answers together, and seconds for each connection.
+    type: float
+    default: 2
+  interface:
+    description:
+      - Interface on which the network is asked. By default the one of the route to each address.
+    type: str
+requirements:
+  - Linux with iproute2 4.18 or later for O(addresses)
+"""
+
+EXAMPLES = r"""
+- name: See who answers for the VIPs, and whether they can be connected to
+  lvs.cluster.vip_probe:
+    addresses: [192.0.2.100, "2001:db8:2::100"]
+    connections:
+      - {address: 192.0.2.100, port: 80, count: 20}
+  register: probe
+
+- name: See that one host only answers for the VIP
+  ansible.builtin.assert:
+    that: probe.neighbours['192.0.2.100'] | length == 1
+"""
+
+RETURN = r"""
+neighbours:
+  description: For each of O(addresses), as it is spelled there, the hardware addresses that answered, sorted.
+  returned: success
+  type: dict
+  sample: {"192.0.2.100": ["02:00:00:00:02:11"]}
+connections:
+  description: For each of O(connections), in their order, what came of it.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    address:
+      description: As in the option.
+      type: str
+    port:
+      description: As in the option.
+      type: int
+    attempted:
+      description: How many connections were tried.
+      type: int
+    succeeded:
+      description: How many of them were made.
+      type: int
+    seconds:
+      description: How long all of them took.
+      type: float
+    error:
+      description: Why the last one that failed did, or null.
+      type: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.lvs.cluster.plugins.module_utils._probe.connections import connect_all, targets_of
+from ansible_collections.lvs.cluster.plugins.module_utils._probe.error import ProbeError
+from ansible_collections.lvs.cluster.plugins.module_utils._probe.observe import neighbours
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "addresses": {"type": "list", "elements": "str", "default": []},
+            "connections": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "address": {"type": "str", "required": True},
+                    "port": {"type": "int", "required": True},
+                    "count": {"type": "int", "default": 1},
+                },
+            },
+            "timeout": {"type": "float", "default": 2},
+            "interface": {"type": "str"},
+        },
+        supports_check_mode=True,
+    )
+    options = module.params
+    try:
+        if not 0 < options["timeout"] <= 60:
+            raise ProbeError(f"timeout: {options['timeout']:g} seconds must be more than 0 and at most 60.")
+        targets = targets_of(options["connections"])
+        answered, warnings = neighbours(module, options["addresses"], options["interface"], options["timeout"])
+        connected = connect_all(targets, options["timeout"])
+    except ProbeError as error:
+        module.fail_json(msg=str(error))
+    for warning in warnings:
+        module.warn(warning)
+    module.exit_json(changed=False, neighbours=answered, connections=connected)
+
+
+if __name__ == "__main__":
+    main()
