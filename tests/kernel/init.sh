@@ -10,6 +10,8 @@ mount -t tmpfs tmpfs /run
 mkdir -p /run/bin /run/home /run/tmp /run/out /run/modules/lib /run/netns
 mount -t hostfs -o "$work" none /run/out
 [ -c /dev/null ] || mount -t devtmpfs devtmpfs /dev
+# ansible wants semaphores.
+mkdir -p /dev/shm && mount -t tmpfs tmpfs /dev/shm
 
 # The modules of this kernel lie where no modprobe looks by itself.
 ln -s "$modules" /run/modules/lib/modules

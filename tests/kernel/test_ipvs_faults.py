@@ -87,10 +87,11 @@ def test_without_the_capability_the_sentence_says_root(
     tool: Tool, name: str, parameters: dict[str, Any], check: bool
 ) -> None:
     tool("modprobe", "ip_vs")
+    arguments = {**parameters, "_ansible_check_mode": check}
     script = (
         "import importlib\n"
         "from ansible.module_utils.testing import patch_module_args\n"
-        f"with patch_module_args({ {**parameters, '_ansible_check_mode': check}!r}):\n"
+        f"with patch_module_args({arguments!r}):\n"
         f"    importlib.import_module('ansible_collections.lvs.cluster.plugins.modules.{name}').main()\n"
     )
     done = subprocess.run(

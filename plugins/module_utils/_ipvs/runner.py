@@ -3,7 +3,7 @@
 # Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 """The way of every ipvs module: read, plan, and only then write or not.
 
-Errors of all rooms below become one sentence in one place ([run]), and the kernel's modules are loaded in one place.
+Errors of all rooms below become one sentence in one place (``_run``), and the kernel's modules are loaded in one place.
 """
 
 from __future__ import annotations

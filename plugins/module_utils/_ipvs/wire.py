@@ -6,7 +6,7 @@
 Sources: ``include/uapi/linux/netlink.h``, ``genetlink.h``, ``ip_vs.h`` and what ``net/netfilter/ipvs/ip_vs_ctl.c`` of
 Linux 6.1 does with them. Numbers are in the machine's byte order, except ports, tunnel ports, addresses and IPv4 masks.
 Attributes that this file does not know are skipped, because newer kernels send more; whatever is cut off, missing or
-impossible raises [WireError] and is never guessed.
+impossible raises WireError and is never guessed.
 """
 
 from __future__ import annotations
