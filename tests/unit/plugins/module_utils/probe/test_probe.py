@@ -1,0 +1,113 @@
+# SPDX-FileCopyrightText: 2026 The lvs.cluster contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Questions and answers as bytes; tests/kernel/test_vip_probe.py sees that a real kernel answers these questions."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import threading
+
+import pytest
+
+from ansible_collections.lvs.cluster.plugins.module_utils._probe.connections import Target, connect_all, targets_of
+from ansible_collections.lvs.cluster.plugins.module_utils._probe.error import ProbeError
+from ansible_collections.lvs.cluster.plugins.module_utils._probe.frames import (
+    Answer,
+    arp_answer,
+    arp_request,
+    neighbour_answer,
+    neighbour_solicitation,
+)
+
+VIP = ipaddress.IPv4Address("192.0.2.100")
+VIP6 = ipaddress.IPv6Address("2001:db8:2::100")
+MAC = bytes.fromhex("020000000231")
+REPLY = bytes.fromhex("020000000231 02000000020a 0806 0001 0800 0604 0002 02000000020a c0000264 020000000231 c000021f")
+ADVERTISEMENT = (
+    bytes.fromhex("020000000231 02000000020a 86dd 60000000 0020 3a ff")
+    + VIP6.packed
+    + ipaddress.IPv6Address("2001:db8:2::31").packed
+    + bytes.fromhex("88 00 0000 60000000")
+    + VIP6.packed
+)
+
+
+def test_an_arp_request_is_laid_out_as_rfc_826_says() -> None:
+    frame = arp_request(target=VIP, sender=ipaddress.IPv4Address("192.0.2.31"), mac=MAC)
+    assert frame[:42] == bytes.fromhex(
+        "ffffffffffff 020000000231 0806 0001 0800 0604 0001 020000000231 c000021f 000000000000 c0000264"
+    )
+    assert len(frame) == 60
+
+
+def test_a_solicitation_is_laid_out_as_rfc_4861_says() -> None:
+    frame = neighbour_solicitation(target=VIP6, sender=ipaddress.IPv6Address("2001:db8:2::31"), mac=MAC)
+    group = ipaddress.IPv6Address("ff02::1:ff00:100")
+    assert frame[:14] == bytes.fromhex("3333ff000100 020000000231 86dd")
+    assert frame[14:22] == bytes.fromhex("60000000 0020 3a ff")
+    assert frame[38:54] == group.packed
+    assert frame[62:] == VIP6.packed + bytes.fromhex("0101") + MAC
+    # RFC 4443, 2.3: with its checksum in it, the whole adds up to all ones.
+    counted = frame[22:54] + bytes.fromhex("00000020 0000003a") + frame[54:]
+    total = sum(int.from_bytes(counted[at : at + 2], "big") for at in range(0, len(counted), 2))
+    assert total % 0xFFFF == 0
+
+
+@pytest.mark.parametrize(
+    ("frame", "answer"),
+    [
+        (REPLY, Answer(VIP, "02:00:00:00:02:0a")),
+        (REPLY + bytes(18), Answer(VIP, "02:00:00:00:02:0a")),
+        (REPLY[:20] + b"\x00\x01" + REPLY[22:], None),
+        (REPLY[:41], None),
+        (arp_request(target=VIP, sender=VIP, mac=MAC), None),
+        (b"", None),
+    ],
+)
+def test_only_an_arp_reply_is_an_answer(frame: bytes, answer: Answer | None) -> None:
+    assert arp_answer(frame) == answer
+
+
+@pytest.mark.parametrize(
+    ("frame", "answer"),
+    [
+        (ADVERTISEMENT + bytes.fromhex("0201 02000000020b"), Answer(VIP6, "02:00:00:00:02:0b")),
+        (ADVERTISEMENT, Answer(VIP6, "02:00:00:00:02:0a")),
+        (ADVERTISEMENT[:21] + b"\x40" + ADVERTISEMENT[22:], None),
+        (neighbour_solicitation(target=VIP6, sender=VIP6, mac=MAC), None),
+        (ADVERTISEMENT[:77], None),
+    ],
+)
+def test_only_an_advertisement_from_this_link_is_an_answer(frame: bytes, answer: Answer | None) -> None:
+    assert neighbour_answer(frame) == answer
+
+
+def test_connections_to_a_listener_succeed_and_to_nobody_fail_with_the_reason() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening, socket.create_server(("127.0.0.1", 0)) as closed:
+        port, nobody = listening.getsockname()[1], closed.getsockname()[1]
+        closed.close()
+
+        def serve() -> None:
+            for _connection in range(3):
+                listening.accept()[0].close()
+
+        server = threading.Thread(target=serve)
+        server.start()
+        made, refused = connect_all([Target("127.0.0.1", port, 3), Target("127.0.0.1", nobody, 20)], timeout=2)
+        server.join()
+    assert (made["attempted"], made["succeeded"], made["error"]) == (3, 3, None)
+    assert (refused["attempted"], refused["succeeded"], refused["error"]) == (5, 0, "Connection refused")
+
+
+@pytest.mark.parametrize(
+    ("entries", "sentence"),
+    [
+        ([{"address": "192.0.2.100", "port": 65536, "count": 1}], "port 65536 of 192.0.2.100 must be 1 to 65535"),
+        ([{"address": "192.0.2.100", "port": 80, "count": 0}], "count 0 of 192.0.2.100 must be 1 or more"),
+        ([{"address": "192.0.2.100", "port": 80, "count": 501}] * 2, "1002 connections are too many for a probe"),
+    ],
+)
+def test_a_probe_is_bounded(entries: list[dict[str, object]], sentence: str) -> None:
+    with pytest.raises(ProbeError, match=sentence):
+        targets_of(entries)
