@@ -1,0 +1,259 @@
+# SPDX-FileCopyrightText: 2026 The lvs.cluster contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""docs/description.md says what the code does: keys, defaults, limits, examples, messages."""
+
+from __future__ import annotations
+
+import ast
+import re
+import typing as t
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster import (
+    check_directors,
+    check_packets,
+    check_real_servers,
+    check_tables,
+    model,
+    schema,
+    services,
+)
+from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.compile import compile_cluster
+from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.inventory import Host, hosts_from_hostvars
+from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.mistakes import DescriptionError
+from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.schema import read_cluster
+from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.section import Section
+from ansible_collections.lvs.cluster.tests.unit.plugins.plugin_utils._cluster.example import (
+    DIRECTORS,
+    REAL_SERVERS,
+    description,
+    service,
+)
+
+ROOT = Path(__file__).resolve().parents[5]
+TEXT = (ROOT / "docs" / "description.md").read_text(encoding="utf-8")
+#: The heading over each table of keys, and the path of what it describes.
+TABLES = {
+    "Top level": "",
+    "`vrrp`": "vrrp",
+    "`services[]`": "services[0]",
+    "`services[].check`": "services[0].check",
+    "`services[].real_servers[]`": "services[0].real_servers[0]",
+}
+#: Defaults that are no value of their own.
+WORDS = {
+    "required",
+    "the defaults below",
+    "that of the top level",
+    "each client alone",
+    "a check of type `tcp`",
+    "nobody",
+    "the service's port",
+    "that of the inventory",
+}
+#: One description that has every kind of mapping.
+WHOLE = description(service(check={"type": "http"}, real_servers=[{"host": "rs1"}]), vrrp={"router_id": 7})
+#: What Ansible's facts say of a director of the examples.
+FACTS = {
+    "interfaces": ["eth0"],
+    "eth0": {
+        "ipv4": {"address": "192.0.2.11", "prefix": "24"},
+        "ipv6": [{"address": "2001:db8:2::11", "prefix": "64"}],
+    },
+}
+
+
+class _Keys(t.NamedTuple):
+    required: tuple[str, ...]
+    optional: tuple[str, ...]
+    later: tuple[str, ...]
+
+
+def _section(heading: str) -> str:
+    """The text under a heading, up to the next heading of any level."""
+    parts = re.split(r"^#+ (.+)\n", TEXT, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))[heading]
+
+
+def _rows(heading: str) -> list[list[str]]:
+    lines = [line for line in _section(heading).splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+def _blocks(kind: str, text: str) -> list[str]:
+    return re.findall(rf"^```{kind}\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def _keys_of_the_schema() -> dict[str, _Keys]:
+    seen: dict[str, _Keys] = {}
+
+    class Recorder(Section):
+        def __init__(self, mistakes: t.Any, path: str, value: object, **keys: t.Any) -> None:
+            super().__init__(mistakes, path, value, **keys)
+            seen[path] = _Keys(*(tuple(keys.get(kind, ())) for kind in _Keys._fields))
+
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (schema, services):
+            patch.setattr(module, "Section", Recorder)
+        read_cluster(WHOLE, DIRECTORS, REAL_SERVERS)
+    return seen
+
+
+KEYS = _keys_of_the_schema()
+DOCUMENTED = {
+    path: {
+        row[0].strip("`"): dict(zip(("meaning", "default", "allowed"), row[1:], strict=True)) for row in _rows(heading)
+    }
+    for heading, path in TABLES.items()
+}
+
+
+def test_every_kind_of_mapping_has_a_table() -> None:
+    assert set(KEYS) == set(TABLES.values())
+
+
+@pytest.mark.parametrize("path", KEYS)
+def test_a_table_has_exactly_the_keys_of_the_schema(path: str) -> None:
+    assert set(DOCUMENTED[path]) == {*KEYS[path].required, *KEYS[path].optional}
+    assert {key for key, said in DOCUMENTED[path].items() if said["default"] == "required"} == set(KEYS[path].required)
+
+
+@pytest.mark.parametrize("key", sorted({key for keys in KEYS.values() for key in keys.later}))
+def test_every_key_that_is_not_supported_yet_is_named(key: str) -> None:
+    assert f"`{key}`" in _section("Not supported yet")
+
+
+@pytest.mark.parametrize("word", re.findall(r"`(\w+): (\w+)`", _section("Not supported yet")))
+def test_every_value_that_is_called_not_supported_yet_is_refused_so(word: tuple[str, str]) -> None:
+    key, value = word
+    with pytest.raises(DescriptionError, match=f"{key} {value} is not supported yet"):
+        read_cluster(description(**{key: yaml.safe_load(value)}), DIRECTORS, REAL_SERVERS)
+
+
+def _with(path: str, keys: dict[str, object]) -> object:
+    """A description with ``keys`` in one of its mappings; ``check`` is of a type that has all keys."""
+    if path == "":
+        return description(**keys)
+    if path == "vrrp":
+        return description(vrrp={"router_id": model.DEFAULT_VRRP.router_id, **keys})
+    if path == "services[0]":
+        return description(service(**keys))
+    if path == "services[0].check":
+        return description(service(check=keys if "type" in keys else {"type": "http", **keys}))
+    return description(service(real_servers=[{"host": "rs1", **keys}, "rs2"]))
+
+
+DEFAULTS = [
+    (path, key, said["default"].strip("`"))
+    for path, keys in DOCUMENTED.items()
+    for key, said in keys.items()
+    if said["default"] not in WORDS
+]
+
+
+@pytest.mark.parametrize(("path", "key", "default"), DEFAULTS)
+def test_the_documented_default_is_what_a_key_that_is_left_out_means(path: str, key: str, default: str) -> None:
+    hosts = DIRECTORS, REAL_SERVERS
+    left_out = _with(path, {"type": "http"} if path.endswith("check") and key != "type" else {})
+    if key == "type":
+        left_out = description()
+    assert read_cluster(_with(path, {key: yaml.safe_load(default)}), *hosts) == read_cluster(left_out, *hosts)
+
+
+@pytest.mark.parametrize(
+    ("path", "key", "values"),
+    [
+        ("", "failover", model.FAILOVER),
+        ("", "health_checks", model.HEALTH_CHECKS),
+        ("", "forwarding", model.FORWARDING),
+        ("services[0]", "protocol", model.PROTOCOLS),
+        ("services[0]", "scheduler", model.SCHEDULERS),
+        ("services[0]", "scheduler_flags", (*model.NUMBERED_FLAGS, *sum(model.SCHEDULER_FLAGS.values(), ()))),
+        ("services[0].check", "type", model.CHECK_TYPES),
+    ],
+)
+def test_every_allowed_value_is_named(path: str, key: str, values: tuple[str, ...]) -> None:
+    allowed = DOCUMENTED[path][key]["allowed"]
+    assert [value for value in values if f"`{value}`" not in allowed] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "key", "limits"),
+    [
+        ("", "failover", (2, model.MAX_DIRECTORS)),
+        ("vrrp", "advert_interval", (model.MIN_ADVERT, model.MAX_ADVERT)),
+        ("vrrp", "router_id", (1, 255)),
+        ("services[0]", "persistence", (0, model.MAX_PERSISTENCE)),
+        ("services[0].check", "interval", (0.1, 3600)),
+        ("services[0].check", "timeout", (0.1, 3600)),
+        ("services[0].check", "retries", (0, 100)),
+        ("services[0].check", "status", (100, 599)),
+        ("services[0].real_servers[0]", "weight", (0, model.MAX_WEIGHT)),
+    ],
+)
+def test_limits_are_named(path: str, key: str, limits: tuple[float, float]) -> None:
+    low, high = limits
+    assert f"{low} to {high}" in DOCUMENTED[path][key]["allowed"]
+    if key != "failover":
+        for outside in (low - 1, high + 1):
+            with pytest.raises(DescriptionError):
+                read_cluster(_with(path, {key: outside}), DIRECTORS, REAL_SERVERS)
+
+
+def _names(inventory: t.Any, group: str) -> list[str]:
+    return list(inventory["all"]["children"][group]["hosts"])
+
+
+def _hosts(inventory: t.Any, group: str) -> list[Host]:
+    variables = {name: dict(given or {}) for name, given in inventory["all"]["children"][group]["hosts"].items()}
+    for given in variables.values():
+        given["ansible_facts"] = FACTS
+    return hosts_from_hostvars(list(variables), variables, with_interfaces=group == "directors")
+
+
+EXAMPLES = [yaml.safe_load(block) for block in _blocks("yaml", TEXT[: TEXT.index("\n## Mistakes\n")])]
+
+
+def test_there_are_three_examples() -> None:
+    assert len(EXAMPLES) == 3
+
+
+@pytest.mark.parametrize("inventory", EXAMPLES)
+def test_an_example_compiles_without_a_mistake(inventory: t.Any) -> None:
+    described = inventory["all"]["vars"]["lvs_cluster"]
+    plans = compile_cluster(described, _hosts(inventory, "directors"), _hosts(inventory, "real_servers"))
+    assert list(plans) == [name for group in ("directors", "real_servers") for name in _names(inventory, group)]
+
+
+def test_the_sample_message_is_what_the_sample_description_gets() -> None:
+    section = _section("Mistakes")
+    (faulty,) = _blocks("yaml", section)
+    (printed,) = _blocks("text", section)
+    inventory = EXAMPLES[-1]
+    with pytest.raises(DescriptionError) as raised:
+        compile_cluster(
+            yaml.safe_load(faulty)["lvs_cluster"], _hosts(inventory, "directors"), _hosts(inventory, "real_servers")
+        )
+    assert printed.endswith("\n".join(raised.value.lines()) + "\n")
+
+
+def _fixed_words_of_findings() -> list[str]:
+    """Of each finding's first sentence, as it stands in the code, the longest part without a variable."""
+    found = []
+    for module in (check_directors, check_packets, check_real_servers, check_tables):
+        tree = ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8"))
+        for call in ast.walk(tree):
+            if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "Finding":
+                texts = [
+                    n.value for n in ast.walk(call.args[1]) if isinstance(n, ast.Constant) and isinstance(n.value, str)
+                ]
+                found.append(max(texts, key=len, default="").strip())
+    return sorted({words for words in found if len(words) > 8})
+
+
+@pytest.mark.parametrize("words", _fixed_words_of_findings())
+def test_every_message_of_verify_is_in_the_table(words: str) -> None:
+    assert words in _section("The messages of verify")
