@@ -240,6 +240,7 @@ def _plug(paths: Paths, options: argparse.Namespace) -> None:
 
 def _status(paths: Paths, options: argparse.Namespace) -> None:
     scenario, on = _running(paths)
+    lines = []
     for machine in scenario.machines:
         pulled = network.unplugged(paths, machine)
         if not on[machine.name]:
@@ -248,7 +249,8 @@ def _status(paths: Paths, options: argparse.Namespace) -> None:
             state = "unplugged: " + ", ".join(pulled)
         else:
             state = "on" if ssh.boot_id(paths, machine.name) else "not reachable"
-        print(f"{machine.name:12} {state:14} {' '.join(machine.addresses)}")
+        lines.append(f"{machine.name:12} {state:14} {' '.join(machine.addresses)}")
+    print("\n".join(lines))
 
 
 def _env(paths: Paths, options: argparse.Namespace) -> None:

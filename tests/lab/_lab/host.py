@@ -41,8 +41,8 @@ def die_with_parent() -> None:
 
 
 def contained(command: Sequence[str]) -> list[str]:
-    """The command in a process namespace of its own: when its first process goes, all of them go, at once."""
-    return ["unshare", "--pid", "--fork", "--kill-child=SIGKILL", "--", *command]
+    """The command in namespaces of its own: when its first process goes, they all go, at once, and so do its mounts."""
+    return ["unshare", "--mount", "--pid", "--fork", "--kill-child=SIGKILL", "--", *command]
 
 
 def run(command: Sequence[str], *, stdin: str | None = None, environment: dict[str, str] | None = None) -> str:
