@@ -95,7 +95,7 @@ def test_connections_are_counted_and_closed_without_a_byte(
     assert [(entry["attempted"], entry["succeeded"], entry["error"]) for entry in found] == [(7, 7, None), (3, 3, None)]
     for server, count in zip(servers, (7, 3), strict=True):
         assert server.stdout
-        assert [server.stdout.readline() for _ in range(count)] == ["0\n"] * count
+        assert [server.stdout.readline() for _line in range(count)] == ["0\n"] * count
 
 
 def test_a_failing_target_says_why_and_takes_a_bounded_time(run_module: ModuleRun, tool: Tool) -> None:
