@@ -40,7 +40,7 @@ test: ## everything that CI runs
 .PHONY: demo
 demo: ## build a cluster in the lab, show it, cut the power of its director (root)
 	@tests/ci/packages && tests/ci/venv .venv tests/requirements.txt 3.11 3.12 3.13
-	@PATH="$$PWD/.venv/bin:$$PATH" tests/demo/run
+	@PATH="$$PWD/.venv/bin:$$PATH" python tests/demo/demo.py
 
 .PHONY: lab-up
 lab-up: ## boot the lab's machines and leave them standing (root)

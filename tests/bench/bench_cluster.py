@@ -56,7 +56,7 @@ def main() -> None:
         first = built("first site.yml")
         second = built("second site.yml")
         print(f"second / first: {second.seconds / first.seconds:.2f}", flush=True)
-        gaps = [cut().gap for _ in range(cuts)]
+        gaps = [cut().gap for dummy in range(cuts)]
         print(
             f"power cut, adverts every 0.3 s: median {statistics.median(gaps):.2f} s, worst {max(gaps):.2f} s of {cuts}"
         )

@@ -103,7 +103,7 @@ def playbook(name: str, *words: str, variables: Mapping[str, object] | None = No
     """Runs ansible-playbook on the example inventory to its end."""
     start = time.monotonic()
     process = playbook_process(name, *words, variables=variables)
-    output, _ = process.communicate()
+    output = process.communicate()[0]
     return Run(process.returncode, output, time.monotonic() - start)
 
 
@@ -150,8 +150,8 @@ class Traffic:
             raise RuntimeError("The traffic did not start on the client.")
         return self
 
-    def __exit__(self, *_: object) -> None:
-        output, _ = self.process.communicate(timeout=60)
+    def __exit__(self, *reason: object) -> None:
+        output = self.process.communicate(timeout=60)[0]
         self.report = Report(**json.loads(output))
 
     @property

@@ -78,7 +78,7 @@ def test_a_flushed_table_is_named(standby):
     await_that(lambda: table(standby) == before, "the standby's table is back")
     assert {finding.host for finding in found} == {standby}
     assert len(found) == 1
-    assert "empty" in found[0].found
+    assert "has none of the described services" in found[0].found
 
 
 def test_a_service_that_listens_on_its_own_address_only_is_named():

@@ -25,7 +25,7 @@ async def request(address: str, port: int) -> str:
         answer = await reader.read()
     finally:
         writer.close()
-    head, _, body = answer.partition(b"\r\n\r\n")
+    head, body = answer.split(b"\r\n\r\n", 1)
     if b" 200 " not in head.split(b"\r\n")[0]:
         raise ValueError("no HTTP 200")
     return body.decode().strip()

@@ -260,7 +260,8 @@ def _seen_host(name: str, plan: Values, seen: Values) -> SeenHost:
 def _table(result: object) -> tuple[dict[ServiceKey, Values] | None, str]:
     if not isinstance(result, Mapping):
         return None, ""
-    if result.get("failed") or not isinstance(result.get("services"), (list, tuple)):
+    # A result may be called failed only because the counters awaited did not come: what was read counts.
+    if not isinstance(result.get("services"), (list, tuple)):
         return None, str(result.get("msg", ""))
     # Services of a firewall mark have no address: they belong to somebody else.
     return {key_of(service): service for service in result["services"] if service.get("address")}, ""

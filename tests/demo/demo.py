@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # SPDX-FileCopyrightText: 2026 The lvs.cluster contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The demonstration: five real machines become a redundant load balancer, and one of them loses its power.
@@ -47,19 +46,20 @@ def site() -> Run:
 
 
 def show_requests() -> None:
-    answers = ssh("client", f"for i in $(seq 200); do curl --silent --max-time 5 http://{VIP}/; done", seconds=300).split()
+    answers = ssh(
+        "client", f"for i in $(seq 200); do curl --silent --max-time 5 http://{VIP}/; done", seconds=300
+    ).split()
     for name in sorted(set(answers)):
         share = answers.count(name)
         say(f"{name} answered {share:>3} times  {'#' * (share // 4)}")
-    rows.append(("200 requests answered by", ", ".join(f"{name}: {answers.count(name)}" for name in sorted(set(answers)))))
+    shares = ", ".join(f"{name}: {answers.count(name)}" for name in sorted(set(answers)))
+    rows.append(("200 requests answered by", shares))
 
 
 def show_arp() -> None:
     replies = ssh("client", f"arping -c 3 -I eth0 {VIP}", check=False)
     macs = sorted({line.split("[")[1].split("]")[0].lower() for line in replies.splitlines() if "reply from" in line})
-    owners = {
-        ssh(name, "cat /sys/class/net/eth0/address").strip(): name for name in ("lb1", "lb2", "rs1", "rs2")
-    }
+    owners = {ssh(name, "cat /sys/class/net/eth0/address").strip(): name for name in ("lb1", "lb2", "rs1", "rs2")}
     names = ", ".join(f"{owners.get(mac, '?')} ({mac})" for mac in macs)
     say(f"ARP for {VIP} is answered by {names}")
     rows.append((f"ARP for {VIP} answered by", names))
@@ -116,11 +116,13 @@ def main() -> int:
     finally:
         with step("Take everything down"):
             lab("down")
-    width = max(len(name) for name, _ in rows)
+    width = max(len(row[0]) for row in rows)
     print(f"\n{'What was seen':<{width}}\n{'-' * (width + 40)}")
     for name, value in rows:
         print(f"{name:<{width}}  {value}")
-    print(f"\nAll in {time.monotonic() - begin:.0f} s. To play with such a cluster: make lab-up. README.md says how to go on.")
+    print(
+        f"\nAll in {time.monotonic() - begin:.0f} s. To play with such a cluster: make lab-up (README.md says how to go on)."
+    )
     return 0
 
 
