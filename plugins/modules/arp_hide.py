@@ -52,8 +52,9 @@ options:
   persistent:
     description:
       - Whether the VIPs come back after a reboot, hidden first. It takes one systemd unit,
-        C(lvs-cluster-arp-hide.service), which runs before the network whichever program configures that, and
-        C(/etc/sysctl.d/99-lvs-cluster-arp.conf), which udev also applies to interfaces that appear later.
+        C(lvs-cluster-arp-hide.service). It runs before the network, whichever program configures that; where the
+        interface with the sysctls is not there yet, it runs as soon as that comes, and no VIP comes before.
+      - Beside it, C(/etc/sysctl.d/99-lvs-cluster-arp.conf) hides again on an interface that is removed and made anew.
       - The unit file also remembers what the sysctls were before, so that removal can give these values back. Without
         it, removal sets the host's default (C(net.ipv4.conf.default)).
       - V(false) changes nothing about VIPs that are persistent already. Removal always removes both.

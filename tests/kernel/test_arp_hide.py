@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -272,12 +273,22 @@ def test_the_files_bring_back_at_boot_what_the_module_set(
     for name in ("arp_ignore", "arp_announce"):
         tool("sysctl", "-w", f"net.ipv4.conf.eth0.{name}=0")
 
-    tool("/lib/systemd/systemd-sysctl", "--prefix=/net/ipv4/conf/eth0", str(SYSCTLS))
     for optional, command in re.findall(r"^ExecStart=(-?)(.*)$", UNIT.read_text(), re.MULTILINE):
-        done = subprocess.run(command.split(), capture_output=True, text=True, check=False)
+        done = subprocess.run(shlex.split(command), capture_output=True, text=True, check=False)
         assert optional or not done.returncode, done
     assert state(tool)["addresses"] == built
     assert not run_module("arp_hide", parameters)["changed"]
+    assert not answers_arp(tool, VIP)
+
+
+def test_an_interface_that_is_made_anew_is_hidden_on_again_as_udev_does_it(
+    run_module: ModuleRun, tool: Tool, boot_files: None
+) -> None:
+    run_module("arp_hide", {"addresses": [VIP], "persistent": True})
+    for name in ("arp_ignore", "arp_announce"):
+        tool("sysctl", "-w", f"net.ipv4.conf.eth0.{name}=0")
+    assert answers_arp(tool, VIP)
+    tool("/usr/lib/systemd/systemd-sysctl", "--prefix=/net/ipv4/conf/eth0", str(SYSCTLS))
     assert not answers_arp(tool, VIP)
 
 

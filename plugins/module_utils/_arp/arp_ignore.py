@@ -15,7 +15,7 @@ the kernel's ``ndisc_recv_ns`` looks nowhere else).
 from __future__ import annotations
 
 import ipaddress
-from typing import Iterable
+from typing import Container, Iterable
 
 from ansible_collections.lvs.cluster.plugins.module_utils._arp.files import HiddenVip, Setting
 from ansible_collections.lvs.cluster.plugins.module_utils._arp.model import PRIVATE_KINDS, Host, SetSysctl
@@ -64,14 +64,18 @@ def warnings(interfaces: Iterable[str], host: Host) -> list[str]:
     ]
 
 
-def hide_on(interfaces: Iterable[str], host: Host) -> list[SetSysctl]:
-    """What has to be set so that no VIP shows on these interfaces. A value that hides already is never lowered."""
+def hide_on(interfaces: Iterable[str], host: Host, *, lasting: Container[str] = ()) -> list[SetSysctl]:
+    """What has to be set so that no VIP shows on these interfaces. A value that hides already is never lowered.
+
+    On `lasting` ones the interface's own value has to hide, whatever ``all`` is now: nobody knows what it is at boot.
+    """
     return [
         SetSysctl(interface, name, value)
         for interface in interfaces
         if interface in host.links
         for name, value in HIDING.items()
-        if host.effective(interface, name) not in _HIDING_VALUES[name]
+        if (host.sysctls.get((interface, name)) if interface in lasting else host.effective(interface, name))
+        not in _HIDING_VALUES[name]
     ]
 
 

@@ -3,10 +3,11 @@
 # Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 """Our own files on a real server: what hides ARP and brings the VIPs back at boot. Text only, nothing is written here.
 
-Two files. ``sysctl.d`` hides: systemd-sysctl applies it before the network comes, and udev again for every
-interface that appears later (``99-systemd.rules``). The unit then sets the addresses, before ``network-pre.target``,
-which ifupdown, systemd-networkd, NetworkManager and netplan's renderers all wait for. Its section ``X-ArpHide``, which
-systemd skips (systemd.unit(5)), remembers what belongs to us and what the sysctls were before.
+The unit hides, then sets the VIPs, before ``network-pre.target``, which ifupdown, systemd-networkd, NetworkManager and
+netplan's renderers wait for. Where the interface is not there yet at that time, or has not got its name, no VIP comes
+before it: the interface's own device unit starts our unit then. ``sysctl.d`` hides again on an interface that is made
+anew (udev's ``99-systemd.rules``). The unit's section ``X-ArpHide``, which systemd skips (systemd.unit(5)), remembers
+what belongs to us and what the sysctls were before.
 """
 
 from __future__ import annotations
@@ -20,8 +21,6 @@ from ansible_collections.lvs.cluster.plugins.module_utils._host.links import IPA
 
 UNIT = "lvs-cluster-arp-hide.service"
 UNIT_PATH = "/etc/systemd/system/" + UNIT
-WANTED_BY = "multi-user.target"
-ENABLED_PATH = f"/etc/systemd/system/{WANTED_BY}.wants/{UNIT}"
 SYSCTL_PATH = "/etc/sysctl.d/99-lvs-cluster-arp.conf"
 
 _HEAD = "# Written by the Ansible module lvs.cluster.arp_hide, which overwrites what is changed here by hand.\n"
@@ -29,8 +28,8 @@ _UNIT = """\
 [Unit]
 Description=VIPs of this real server (lvs.cluster)
 DefaultDependencies=no
-# First {sysctl_path} stops the answers to ARP, then the VIPs come, then the network.
-After=systemd-sysctl.service systemd-modules-load.service
+# First the answers to ARP stop, then the VIPs come, then the network. An interface that comes later starts this then.
+{conditions}After=systemd-sysctl.service systemd-modules-load.service
 Before=network-pre.target shutdown.target
 Wants=network-pre.target
 Conflicts=shutdown.target
@@ -105,8 +104,19 @@ def files_for(record: Record, ip_program: str) -> dict[str, str]:
     return files
 
 
+def wanted_by(record: Record) -> tuple[str, ...]:
+    """The units that start ours: at boot, and the device units of the interfaces (systemd-escape(1)), sorted."""
+    if not record.vips:
+        return ()
+    return tuple(sorted(("multi-user.target", *(_device_unit(name) for name in record.hidden_on()))))
+
+
+def _device_unit(interface: str) -> str:
+    return "sys-subsystem-net-devices-{}.device".format(interface.replace("-", "\\x2d"))
+
+
 def _unit_text(record: Record, ip_program: str) -> str:
-    commands: list[str] = []
+    commands = [_hiding_command(record, interface) for interface in record.hidden_on()]
     for interface in sorted({vip.interface for vip in record.vips} - {"lo"}):
         alias = " alias lvs.cluster" if interface in record.links else ""
         # The dash: it may be there already.
@@ -122,11 +132,19 @@ def _unit_text(record: Record, ip_program: str) -> str:
     ]
     notes += [f"Link={link}" for link in record.links]
     return _HEAD + _UNIT.format(
-        sysctl_path=SYSCTL_PATH,
+        conditions="".join(f"ConditionPathExists=|/proc/sys/net/ipv4/conf/{name}\n" for name in record.hidden_on()),
         commands="".join(line + "\n" for line in commands),
-        wanted_by=WANTED_BY,
+        wanted_by=" ".join(wanted_by(record)),
         notes="".join(line + "\n" for line in notes),
     )
+
+
+def _hiding_command(record: Record, interface: str) -> str:
+    """Fails, so that no VIP comes, where the interface is there and cannot be hidden on."""
+    values = " && ".join(
+        f"echo {setting.value} >{setting.name}" for setting in record.settings if setting.interface == interface
+    )
+    return f'ExecStart=/bin/sh -c "cd /proc/sys/net/ipv4/conf/{interface} 2>/dev/null || exit 0; {values}"'
 
 
 def record_of(unit_text: str) -> Record:

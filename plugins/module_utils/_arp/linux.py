@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Sequence
 
 from ansible_collections.lvs.cluster.plugins.module_utils._arp.error import HideError
-from ansible_collections.lvs.cluster.plugins.module_utils._arp.files import ENABLED_PATH, SYSCTL_PATH, UNIT_PATH
+from ansible_collections.lvs.cluster.plugins.module_utils._arp.files import SYSCTL_PATH, UNIT, UNIT_PATH
 from ansible_collections.lvs.cluster.plugins.module_utils._arp.model import (
     Host,
     Operation,
@@ -49,7 +49,7 @@ def observe(module: AnsibleModule) -> Host:
         without_ipv6=tuple(name for name in interfaces if _number("ipv6", name, "disable_ipv6") in (None, 1)),
         promotes_secondaries=tuple(name for name in interfaces if _number("ipv4", name, "promote_secondaries") == 1),
         files=_our_files(),
-        unit_enabled=os.path.lexists(ENABLED_PATH),
+        enabled_by=tuple(sorted(link.parent.stem for link in Path(UNIT_PATH).parent.glob(f"*.wants/{UNIT}"))),
         systemd=_systemd(module),
         ip_program=program,
     )

@@ -21,6 +21,7 @@ from ansible_collections.lvs.cluster.plugins.module_utils._arp.files import (
     Record,
     record_of,
     sysctl_name,
+    wanted_by,
 )
 from ansible_collections.lvs.cluster.plugins.module_utils._host.links import IPAddress, IPInterface, Link, LinkAddress
 
@@ -44,7 +45,8 @@ class Host:
     """A host as far as VIPs and ARP are concerned.
 
     ``sysctls`` maps (interface, name) to the value under ``net.ipv4.conf``, for ``all`` and ``default`` as well.
-    ``files`` maps the paths of our own files to their text; a file that is not there is not in it.
+    ``files`` maps the paths of our own files to their text; a file that is not there is not in it. ``enabled_by`` are
+    the units that start ours, sorted.
     """
 
     links: Mapping[str, Link]
@@ -53,7 +55,7 @@ class Host:
     without_ipv6: tuple[str, ...] = ()
     promotes_secondaries: tuple[str, ...] = ()
     files: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    unit_enabled: bool = False
+    enabled_by: tuple[str, ...] = ()
     systemd: str = "running"  # running | installed | missing
     ip_program: str = "/usr/sbin/ip"
 
@@ -264,12 +266,16 @@ class RemoveFile:
 
 @dataclasses.dataclass(frozen=True)
 class EnableUnit:
+    """Has our unit started by those that its file names, and by no others."""
+
+    again: bool = False
+
     @property
     def command(self) -> tuple[str, ...]:
-        return ("systemctl", "enable", UNIT)
+        return ("systemctl", "reenable" if self.again else "enable", UNIT)
 
     def applied(self, host: Host) -> Host:
-        return dataclasses.replace(host, unit_enabled=True)
+        return dataclasses.replace(host, enabled_by=wanted_by(host.record))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -279,7 +285,7 @@ class DisableUnit:
         return ("systemctl", "disable", UNIT)
 
     def applied(self, host: Host) -> Host:
-        return dataclasses.replace(host, unit_enabled=False)
+        return dataclasses.replace(host, enabled_by=())
 
 
 @dataclasses.dataclass(frozen=True)

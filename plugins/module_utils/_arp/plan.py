@@ -23,6 +23,7 @@ from ansible_collections.lvs.cluster.plugins.module_utils._arp.files import (
     files_for,
     in_order,
     sysctl_name,
+    wanted_by,
 )
 from ansible_collections.lvs.cluster.plugins.module_utils._arp.model import (
     OUR_ALIAS,
@@ -86,7 +87,8 @@ def plan(request: Request, host: Host) -> Plan:
     _keep(draft, between)
     hidden_on = tuple(sorted({interface for vip in coming for interface in vip.hidden_on}))
     _make_interface(draft, request.interface, needed=bool(coming))
-    draft.do(*method.hide_on(hidden_on, draft.host))
+    lasting = {interface for vip in kept for interface in vip.hidden_on}
+    draft.do(*method.hide_on(hidden_on, draft.host, lasting=lasting))
     for vip in coming:
         _place(draft, vip)
     _take_away(draft, going, between, final)
@@ -200,7 +202,7 @@ def _keep(draft: _Draft, record: Record) -> None:
 def _forget(draft: _Draft, record: Record) -> None:
     """The unit with the VIPs goes before the sysctls' file."""
     wanted = files_for(record, draft.host.ip_program)
-    if UNIT_PATH not in wanted and draft.host.unit_enabled:
+    if UNIT_PATH not in wanted and draft.host.enabled_by:
         draft.do(DisableUnit())
     for path in (UNIT_PATH, SYSCTL_PATH):
         if path in wanted and draft.host.files.get(path) != wanted[path]:
@@ -214,8 +216,8 @@ def _tell_systemd(draft: _Draft, unit_before: object) -> None:
     runs = draft.host.systemd == "running"
     if unit != unit_before and runs:
         draft.do(TellSystemd(("daemon-reload",)))
-    if unit is not None and not draft.host.unit_enabled:
-        draft.do(EnableUnit())
+    if unit is not None and draft.host.enabled_by != wanted_by(draft.host.record):
+        draft.do(EnableUnit(again=bool(draft.host.enabled_by)))
     if unit is not None and unit != unit_before and runs:
         # Sets what is set already, so it only proves that the next boot can.
         draft.do(TellSystemd(("restart", UNIT)))
@@ -285,5 +287,5 @@ def _shown(host: Host, vips: Iterable[IPAddress], interfaces: Iterable[str]) -> 
         },
         "interfaces_made": sorted(link.name for link in host.links.values() if link.alias == OUR_ALIAS),
         "files": dict(sorted(host.files.items())),
-        "enabled_at_boot": host.unit_enabled,
+        "enabled_at_boot": bool(host.enabled_by),
     }

@@ -27,6 +27,7 @@ from ansible_collections.lvs.cluster.plugins.module_utils._arp.files import (
     files_for,
     record_of,
     sysctl_name,
+    wanted_by,
 )
 from ansible_collections.lvs.cluster.plugins.module_utils._arp.model import (
     AddAddress,
@@ -364,6 +365,39 @@ def test_the_unit_file_gives_back_the_record_that_it_was_made_of() -> None:
     assert record_of(files_for(RECORD, "/usr/sbin/ip")[UNIT_PATH]) == RECORD
 
 
+def test_no_vip_comes_at_boot_before_its_interface_is_there_to_be_hidden_on() -> None:
+    unit = files_for(RECORD, "/usr/sbin/ip")[UNIT_PATH].splitlines()
+    assert [line for line in unit if line.startswith("Condition")] == [
+        "ConditionPathExists=|/proc/sys/net/ipv4/conf/eth0",
+        "ConditionPathExists=|/proc/sys/net/ipv4/conf/eth1.7",
+    ]
+    assert wanted_by(RECORD) == (
+        "multi-user.target",
+        "sys-subsystem-net-devices-eth0.device",
+        "sys-subsystem-net-devices-eth1.7.device",
+    )
+    commands = [line for line in unit if line.startswith("ExecStart")]
+    hiding = [number for number, line in enumerate(commands) if "arp_ignore" in line or "arp_announce" in line]
+    setting = [number for number, line in enumerate(commands) if "address replace" in line]
+    assert max(hiding) < min(setting)
+
+
+def test_the_name_of_a_device_unit_is_escaped_as_systemd_does_it() -> None:
+    record = Record(vips=(HiddenVip(VIP, "lo", ("br-lan",)),))
+    assert wanted_by(record)[1] == r"sys-subsystem-net-devices-br\x2dlan.device"
+
+
+def test_a_further_interface_starts_the_unit_too() -> None:
+    built = done(host(), plan(BOOT, host()))
+    grown = built.with_link(link("eth1", "192.0.2.22/24"))
+    assert f"systemctl reenable {UNIT}" in lines(plan(BOOT, grown))
+
+
+def test_a_lasting_vip_does_not_lean_on_a_value_of_all() -> None:
+    planned = plan(BOOT, host(sysctls={"all.arp_ignore": 1, "all.arp_announce": 2}))
+    assert [line for line in lines(planned) if line.startswith("sysctl")] == HIDE
+
+
 def test_systemd_finds_no_fault_in_the_unit_file(tmp_path: Path) -> None:
     program, analyze = shutil.which("ip", path="/usr/sbin:/sbin:/usr/bin:/bin"), shutil.which("systemd-analyze")
     if not program or not analyze:
@@ -427,7 +461,7 @@ def test_after_persistent_calls_removal_leaves_nothing(asked: list[Request], sys
     there = done(there, plan(Request(tuple(VIPS), present=False), there))
     assert there.links == pristine.links
     assert there.files == {}
-    assert not there.unit_enabled
+    assert not there.enabled_by
     assert {key: value for key, value in there.sysctls.items() if key[0] != "lvs0"} == pristine.sysctls
 
 

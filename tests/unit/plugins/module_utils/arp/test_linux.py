@@ -1,0 +1,68 @@
+# SPDX-FileCopyrightText: 2026 The lvs.cluster contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the edge of the room says when the host does not play along; tests/kernel shows that it does its work."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Any
+
+import pytest
+from ansible_collections.lvs.cluster.plugins.module_utils._arp import linux
+from ansible_collections.lvs.cluster.plugins.module_utils._arp.error import HideError
+from ansible_collections.lvs.cluster.plugins.module_utils._arp.model import AddAddress, Operation, RaiseLink, SetSysctl
+
+ADD = AddAddress("lo", ipaddress.ip_interface("192.0.2.100/32"))
+UP = RaiseLink("lvs0")
+
+
+class Module:
+    """A module whose commands all end like this, unless they are the first one."""
+
+    def __init__(self, status: int, errors: str) -> None:
+        self.results = [(0, "", ""), (status, "", errors)]
+        self.commands: list[list[str]] = []
+
+    def run_command(self, command: list[str]) -> tuple[int, str, str]:
+        self.commands.append(command)
+        return self.results[min(len(self.commands), len(self.results)) - 1]
+
+
+def failure(module: Any, operations: list[Operation], done: list[Operation]) -> str:
+    with pytest.raises(HideError) as caught:
+        linux.carry_out(module, operations, done)
+    return str(caught.value)
+
+
+def test_a_failing_command_is_quoted_and_what_was_done_before_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(linux.os, "geteuid", lambda: 0)
+    done: list[Operation] = []
+    message = failure(Module(2, "RTNETLINK answers: Operation not permitted\n"), [UP, ADD, UP], done)
+    assert message == (
+        "The command `ip address add 192.0.2.100/32 dev lo` failed: RTNETLINK answers: Operation not permitted."
+    )
+    assert done == [UP]
+
+
+def test_a_sysctl_that_cannot_be_written_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(linux.os, "geteuid", lambda: 0)
+    message = failure(Module(0, ""), [SetSysctl("no-such-if", "arp_ignore", 1)], [])
+    assert message.startswith("/proc/sys/net/ipv4/conf/no-such-if/arp_ignore cannot be written: ")
+
+
+def test_without_root_nothing_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(linux.os, "geteuid", lambda: 1000)
+    module = Module(0, "")
+    assert failure(module, [ADD], []) == ("Only root can set addresses and sysctls. Run this task with become: true.")
+    assert module.commands == []
+
+
+def test_without_root_a_host_that_is_as_asked_is_fine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(linux.os, "geteuid", lambda: 1000)
+    linux.carry_out(Module(0, ""), [], [])
+
+
+def test_a_host_without_ip_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(linux.os, "access", lambda *_any: False)
+    with pytest.raises(HideError, match="Install the package iproute2"):
+        linux.observe(Module(0, ""))
