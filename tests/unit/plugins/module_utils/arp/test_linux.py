@@ -8,6 +8,7 @@ import ipaddress
 from typing import Any
 
 import pytest
+
 from ansible_collections.lvs.cluster.plugins.module_utils._arp import linux
 from ansible_collections.lvs.cluster.plugins.module_utils._arp.error import HideError
 from ansible_collections.lvs.cluster.plugins.module_utils._arp.model import AddAddress, Operation, RaiseLink, SetSysctl
@@ -35,7 +36,7 @@ def failure(module: Any, operations: list[Operation], done: list[Operation]) -> 
 
 
 def test_a_failing_command_is_quoted_and_what_was_done_before_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(linux.os, "geteuid", lambda: 0)
+    monkeypatch.setattr("os.geteuid", lambda: 0)
     done: list[Operation] = []
     message = failure(Module(2, "RTNETLINK answers: Operation not permitted\n"), [UP, ADD, UP], done)
     assert message == (
@@ -45,24 +46,24 @@ def test_a_failing_command_is_quoted_and_what_was_done_before_is_known(monkeypat
 
 
 def test_a_sysctl_that_cannot_be_written_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(linux.os, "geteuid", lambda: 0)
+    monkeypatch.setattr("os.geteuid", lambda: 0)
     message = failure(Module(0, ""), [SetSysctl("no-such-if", "arp_ignore", 1)], [])
     assert message.startswith("/proc/sys/net/ipv4/conf/no-such-if/arp_ignore cannot be written: ")
 
 
 def test_without_root_nothing_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(linux.os, "geteuid", lambda: 1000)
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
     module = Module(0, "")
     assert failure(module, [ADD], []) == ("Only root can set addresses and sysctls. Run this task with become: true.")
     assert module.commands == []
 
 
 def test_without_root_a_host_that_is_as_asked_is_fine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(linux.os, "geteuid", lambda: 1000)
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
     linux.carry_out(Module(0, ""), [], [])
 
 
 def test_a_host_without_ip_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(linux.os, "access", lambda *_any: False)
+    monkeypatch.setattr("os.access", lambda *_any: False)
     with pytest.raises(HideError, match="Install the package iproute2"):
         linux.observe(Module(0, ""))
