@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 
-from ansible_collections.lvs.cluster.plugins.module_utils._ipvs import netlink
+from ansible_collections.lvs.cluster.plugins.module_utils._ipvs import netlink, wire
 
 TABLE = """\
 -A -t 192.0.2.100:80 -s wlc -p 300 -M 255.255.255.0
@@ -51,11 +51,14 @@ def main() -> None:
     # The kernel adds its counters up every two seconds.
     time.sleep(3)
     sys.stdout.write(
+        # REUSE-IgnoreStart
         "# SPDX-FileCopyrightText: 2026 The lvs.cluster contributors\n"
         "# SPDX-License-Identifier: GPL-3.0-or-later\n"
+        # REUSE-IgnoreEnd
         "# Made by tests/kernel/record_answers.py\n"
     )
-    with Recorder() as kernel:
+    kernel = Recorder()
+    with kernel:
         kernel.heading = "family"
         kernel._family_number()
         kernel.heading = "services"
@@ -67,8 +70,8 @@ def main() -> None:
             kernel.heading = f"destinations {str(key).replace(' ', '')}"
             kernel._dump(
                 kernel._family,
-                netlink.wire.generic(netlink.wire.CMD_GET_DEST, netlink.wire.service_key_attribute(key)),
-                netlink.wire.destination_reply,
+                wire.generic(wire.CMD_GET_DEST, wire.service_key_attribute(key)),
+                wire.destination_reply,
                 "",
             )
         kernel.heading = "info"
