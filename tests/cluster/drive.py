@@ -82,13 +82,13 @@ class Run:
 
 
 def playbook_process(
-    playbook: str, *words: str, variables: Mapping[str, object] | None = None, **options: object
+    playbook: str, *words: str, variables: Mapping[str, object] | None = None, inventory: Path = EXAMPLE
 ) -> subprocess.Popen[str]:
-    """Starts ansible-playbook on the example inventory, in a process group of its own."""
+    """Starts ansible-playbook, in a process group of its own."""
     extra = ["--extra-vars", json.dumps(variables)] if variables else []
     environment = {**os.environ, "ANSIBLE_SSH_ARGS": f"-F {SSH_CONFIG}", "ANSIBLE_NOCOLOR": "1"}
     return subprocess.Popen(
-        ["ansible-playbook", playbook, "--inventory", EXAMPLE, *extra, *words],
+        ["ansible-playbook", playbook, "--inventory", inventory, *extra, *words],
         cwd=CHECKOUT,
         env=environment,
         stdin=subprocess.DEVNULL,
@@ -99,10 +99,10 @@ def playbook_process(
     )
 
 
-def playbook(name: str, *words: str, variables: Mapping[str, object] | None = None) -> Run:
-    """Runs ansible-playbook on the example inventory to its end."""
+def playbook(name: str, *words: str, variables: Mapping[str, object] | None = None, inventory: Path = EXAMPLE) -> Run:
+    """Runs ansible-playbook to its end."""
     start = time.monotonic()
-    process = playbook_process(name, *words, variables=variables)
+    process = playbook_process(name, *words, variables=variables, inventory=inventory)
     output = process.communicate()[0]
     return Run(process.returncode, output, time.monotonic() - start)
 

@@ -123,6 +123,20 @@ def test_a_run_that_was_killed_in_the_middle_is_completed_by_the_next():
     assert playbook("site.yml").changed == 0
 
 
+def test_a_kernel_without_ipvs_is_named_and_stops_the_run_before_the_active_director(active, standby):
+    before = daemon(active)
+    ssh(standby, "systemctl stop keepalived; ipvsadm --clear; modprobe --remove ip_vs_wrr ip_vs")
+    ssh(standby, "echo 'install ip_vs /bin/false' >/etc/modprobe.d/no-ipvs.conf")
+    try:
+        run = playbook("site.yml")
+    finally:
+        ssh(standby, "rm /etc/modprobe.d/no-ipvs.conf; systemctl start keepalived")
+    assert run.code != 0
+    assert f"{standby} cannot load the kernel modules ip_vs, ip_vs_wrr" in " ".join(run.output.split())
+    assert daemon(active) == before
+    await_that(lambda: weights(standby) == {"2"}, f"{standby} has its table again")
+
+
 def test_mistakes_are_reported_together_before_anything_is_touched():
     before = {name: daemon(name) for name in DIRECTORS}
     wrong = copy.deepcopy(DESCRIBED)

@@ -35,7 +35,7 @@ class Recorder(netlink.Kernel):
         self.heading = ""
         super().__init__()
 
-    def _answers(self, last, what):  # type: ignore[no-untyped-def]
+    def _answers(self, last, what):
         for buffer, received in super()._answers(last, what):
             if self.heading and received.start == 16:
                 sys.stdout.write(f"{self.heading} {bytes(buffer).hex()}\n")

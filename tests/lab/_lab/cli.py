@@ -145,7 +145,7 @@ def _claim(paths: Paths) -> int | None:
 
 
 def _already_up(paths: Paths, scenario: Scenario, owner: int | None) -> None:
-    running, _ = _running(paths)
+    running = _running(paths)[0]
     if running != scenario:
         raise LabError(f"The lab {paths.name} is up with another scenario, {running.name}; end it first: lab down.")
     ask(paths, {"do": "own", "owner": owner})
