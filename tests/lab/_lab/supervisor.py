@@ -67,7 +67,7 @@ class Supervisor:
             while self._goes_on:
                 for machine in self._machines.values():
                     machine.restart_after_reboot()
-                for key, dummy in self._selector.select(timeout=0.5):
+                for key, _dummy in self._selector.select(timeout=0.5):
                     if key.data == "request":
                         with server.accept()[0] as connection:
                             self._answer(connection)
