@@ -54,13 +54,18 @@ def host_state(module: AnsibleModule, services: Sequence[str], sysctls: Sequence
 
 def read_links(module: AnsibleModule) -> list[Link]:
     """The interfaces with their addresses, as ip shows them. Raises HostError."""
-    program = module.get_bin_path("ip", opt_dirs=["/usr/sbin", "/sbin"])
-    if not program:
-        raise HostError("This host has no program ip. Install the package iproute2 (iproute on EL) and run this again.")
-    status, output, errors = module.run_command([program, "-json", "-details", "address", "show"])
+    status, output, errors = module.run_command([ip_program(module), "-json", "-details", "address", "show"])
     if status != 0:
         raise HostError(f"The command `ip -json -details address show` failed: {errors.strip().rstrip('.')}.")
     return links_of(output)
+
+
+def ip_program(module: AnsibleModule) -> str:
+    """The path of ip, also where PATH lacks the directories of root's programs. Raises HostError."""
+    program = module.get_bin_path("ip", opt_dirs=["/usr/sbin", "/sbin"])
+    if not program:
+        raise HostError("This host has no program ip. Install the package iproute2 (iproute on EL) and run this again.")
+    return str(program)
 
 
 def _interface(link: Link) -> dict[str, Any]:

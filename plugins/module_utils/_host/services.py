@@ -19,7 +19,8 @@ def service_states(names: Sequence[str], show: str) -> dict[str, dict[str, bool]
     states: Sequence[Mapping[str, str]] = paragraphs if len(paragraphs) == len(names) else [{}] * len(names)
     return {
         name: {
-            "active": state.get("ActiveState") == "active",
+            # A unit that reloads goes on serving; `systemctl is-active` says so too.
+            "active": state.get("ActiveState") in ("active", "reloading"),
             "enabled": state.get("UnitFileState") in ("enabled", "enabled-runtime"),
         }
         for name, state in zip(names, states)

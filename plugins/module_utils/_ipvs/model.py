@@ -421,6 +421,7 @@ def merged_destination(
     if lower > upper:
         raise ModelError(
             f"Lower threshold of {where} must not be larger than the upper one, got lower {lower} and upper {upper}."
+            " Give both: what is not given stays as it is."
         )
     if destination.forwarding != "nat" and key.port != (service.port or 0):
         raise ModelError(
@@ -440,8 +441,9 @@ def _with_normal_tunnel(
 ) -> Destination:
     """The tunnel's fields have a meaning with forwarding tunnel only, port and checksum with some types only."""
     if destination.forwarding != "tunnel":
-        for option in ("tunnel_type", "tunnel_port", "tunnel_checksum"):
-            if given.get(option) is not None:
+        # What the modules return for a destination without a tunnel can be given back to them.
+        for option, nothing in (("tunnel_type", None), ("tunnel_port", 0), ("tunnel_checksum", "none")):
+            if given.get(option) not in (None, nothing):
                 raise ModelError(f"{option} of {where} has a meaning with forwarding tunnel only.")
         return destination
     kind = given.get("tunnel_type") or (present.tunnel_type if present else None) or "ipip"

@@ -28,6 +28,7 @@ from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.model import (
     service_key,
 )
 from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.netlink import (
+    AlreadyThereError,
     Kernel,
     NotAcceptedError,
     NotFoundError,
@@ -181,6 +182,11 @@ def _explained(module: AnsibleModule, error: OperationFailedError) -> IpvsError:
             f"The kernel does not take destination {operation.destination.key} for service {operation.service.key}:"
             " it takes addresses of single machines only, and none of another address family while a connection"
             " synchronisation daemon runs."
+        )
+    if isinstance(error.cause, (AlreadyThereError, NotFoundError)):
+        return IpvsError(
+            f"{error} It was otherwise a moment ago, so another program is changing the same table. Let one of the two"
+            " own this service, and run the task again."
         )
     return error
 

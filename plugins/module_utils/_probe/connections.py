@@ -19,6 +19,7 @@ MOST_CONNECTIONS = 1000  # of one call: a probe is no load test
 _AT_ONCE = 8
 _FAILURES_IN_A_ROW = 5  # then the rest would fail as well, and only cost time
 _MOST_BYTES = 65536
+_LEAVE_SECONDS = 0.5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,9 +83,11 @@ def _connect_once(target: Target, timeout: float) -> None:
         # It is connected: what counts is done. Take leave so that the server is not left with an aborted connection.
         try:
             connection.shutdown(socket.SHUT_WR)
-            connection.settimeout(min(timeout, 0.5))
+            connection.settimeout(min(timeout, _LEAVE_SECONDS))
+            # A service that talks on and on, slowly, is not listened to for longer.
+            end = time.monotonic() + _LEAVE_SECONDS
             left = _MOST_BYTES
-            while left > 0:
+            while left > 0 and time.monotonic() < end:
                 received = len(connection.recv(4096))
                 if not received:
                     break

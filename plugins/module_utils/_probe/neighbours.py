@@ -103,7 +103,8 @@ def _sender6(link: Link) -> ipaddress.IPv6Address:
 
 
 def _raw_socket(interface: str, protocol: int) -> socket.socket:
-    raw = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(protocol))
+    # Without a protocol it hears nothing before it is bound, so no other interface's answers either.
+    raw = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
     try:
         raw.bind((interface, protocol))
     except OSError:

@@ -10,7 +10,7 @@ import json
 from typing import TYPE_CHECKING, Sequence
 
 from ansible_collections.lvs.cluster.plugins.module_utils._host.links import IPAddress, Link
-from ansible_collections.lvs.cluster.plugins.module_utils._host.observe import HostError, read_links
+from ansible_collections.lvs.cluster.plugins.module_utils._host.observe import HostError, ip_program, read_links
 from ansible_collections.lvs.cluster.plugins.module_utils._probe.error import ProbeError
 from ansible_collections.lvs.cluster.plugins.module_utils._probe.neighbours import who_has
 
@@ -58,7 +58,7 @@ def _interface_for(
         if any(found.address.ip == address for found in link.addresses):
             warnings.append(f"{address} stands on this host itself ({link.name}), so nobody else was asked for it.")
             return None
-    status, output, errors = module.run_command(["ip", "-json", "route", "get", str(address)])
+    status, output, errors = module.run_command([ip_program(module), "-json", "route", "get", str(address)])
     if status != 0:
         warnings.append(f"This host has no route to {address}, so nobody was asked for it ({errors.strip()}).")
         return None

@@ -194,7 +194,9 @@ def test_destination_without_a_port_has_the_services(key: model.ServiceKey, port
         ({}, {"forwarding": "tunnel", "tunnel_type": "gue"}, "needs tunnel_port"),
         ({}, {"forwarding": "tunnel", "tunnel_type": "gre", "tunnel_port": 1}, "Tunnel type gre"),
         ({}, {"forwarding": "tunnel", "tunnel_type": "gre", "tunnel_checksum": "remote"}, "has no remote checksum"),
-        ({}, {"tunnel_checksum": "none"}, "has a meaning with forwarding tunnel only."),
+        ({}, {"tunnel_type": "ipip"}, "has a meaning with forwarding tunnel only."),
+        ({}, {"tunnel_port": 5555}, "has a meaning with forwarding tunnel only."),
+        ({}, {"tunnel_checksum": "standard"}, "has a meaning with forwarding tunnel only."),
         ({"destination": "::"}, {}, "must be the address of one machine."),
     ],
 )
@@ -206,6 +208,21 @@ def test_impossible_destination_is_refused(destination: dict[str, Any], given: d
     with pytest.raises(ModelError) as error:
         made()
     assert sentence in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"forwarding": "direct", "weight": 3},
+        {"forwarding": "nat"},
+        {"forwarding": "tunnel"},
+        {"forwarding": "tunnel", "tunnel_type": "gue", "tunnel_port": 5555, "tunnel_checksum": "remote"},
+    ],
+)
+def test_what_is_returned_for_a_destination_can_be_given_back(given: dict[str, Any]) -> None:
+    made = model.merged_destination(WEB, RS1, None, given)
+    assert model.merged_destination(WEB, RS1, None, made.as_options()) == made
+    assert model.merged_destination(WEB, RS1, made, made.as_options()) == made
 
 
 def test_table_without_a_destinations_entry_equals_one_with_an_empty_one() -> None:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import socket
 import threading
@@ -98,6 +99,26 @@ def test_connections_to_a_listener_succeed_and_to_nobody_fail_with_the_reason() 
         server.join()
     assert (made["attempted"], made["succeeded"], made["error"]) == (3, 3, None)
     assert (refused["attempted"], refused["succeeded"], refused["error"]) == (5, 0, "Connection refused")
+
+
+def test_a_service_that_never_stops_talking_does_not_hold_the_probe() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        stop = threading.Event()
+
+        def talk() -> None:
+            with listening.accept()[0] as connection, contextlib.suppress(OSError):
+                for _second in range(100):
+                    connection.send(b".")
+                    if stop.wait(0.1):
+                        return
+
+        server = threading.Thread(target=talk)
+        server.start()
+        (made,) = connect_all([Target("127.0.0.1", listening.getsockname()[1], 1)], timeout=2)
+        stop.set()
+        server.join()
+    assert (made["succeeded"], made["error"]) == (1, None)
+    assert made["seconds"] < 5
 
 
 @pytest.mark.parametrize(
