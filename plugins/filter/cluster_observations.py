@@ -12,7 +12,7 @@ author: The lvs.cluster contributors (@lvs-cluster)
 description:
   - Takes what earlier tasks registered on the hosts and puts it into the shape that
     P(lvs.cluster.cluster_findings#filter) reads.
-positional: hostvars, probe_host
+positional: hostvars, probe_host, hosts
 options:
   _input:
     description: The plans of all hosts, as P(lvs.cluster.cluster_plans#filter) gives them.
@@ -30,6 +30,13 @@ options:
     description:
       - The host that sent packets. Read of it is the registered result C(lvs_probe) (of C(lvs.cluster.vip_probe)).
     type: str
+  hosts:
+    description:
+      - Names of hosts that belong to the cluster even when they have no plan, such as a director that cannot be
+        reached.
+    type: list
+    elements: str
+    default: []
 seealso:
   - plugin: lvs.cluster.cluster_findings
     plugin_type: filter
@@ -48,7 +55,7 @@ _value:
 """
 
 import typing as t
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from ansible.errors import AnsibleFilterError
 
@@ -56,14 +63,18 @@ from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.observed impo
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.plain import plain
 
 
-def cluster_observations(plans: object, hostvars: object, probe_host: str | None = None) -> dict[str, t.Any]:
+def cluster_observations(
+    plans: object, hostvars: object, probe_host: str | None = None, hosts: Sequence[str] = ()
+) -> dict[str, t.Any]:
     if not isinstance(plans, Mapping):
         raise AnsibleFilterError(
             "cluster_observations: its input must be the plans that lvs.cluster.cluster_plans gives."
         )
     if not isinstance(hostvars, Mapping):
         raise AnsibleFilterError("cluster_observations: the first argument must be hostvars.")
-    return observations_from_hostvars(plain(plans), hostvars, plain(probe_host))
+    if not isinstance(hosts, (list, tuple)) or not all(isinstance(name, str) for name in hosts):
+        raise AnsibleFilterError("cluster_observations: hosts must be a list of host names.")
+    return observations_from_hostvars(plain(plans), hostvars, plain(probe_host), plain(hosts))
 
 
 class FilterModule:

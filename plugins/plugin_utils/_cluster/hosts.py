@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from .inventory import Address, Host
@@ -69,7 +69,8 @@ class Hosts:
         texts = {version: str(address) for version, address in addresses.items()}
         return _KnownHost(host.name, addresses, texts, is_faulty=len(self.mistakes) > before)
 
-    def read_directors(self, failover: str) -> tuple[Director, ...]:
+    def read_directors(self, failover: str, vip_families: Collection[int]) -> tuple[Director, ...]:
+        """The directors, with the address from which each speaks VRRP to announce VIPs of ``vip_families``."""
         self.check_director_count(failover)
         for name in self.known_directors:
             if name in self.known_real_servers:
@@ -79,7 +80,7 @@ class Hosts:
                     "Take it out of the group directors or out of the group real_servers.",
                 )
         self.check_shared_addresses()
-        family = self.vrrp_family()
+        family = self.vrrp_family(vip_families)
         directors = []
         for position, host in enumerate(self.directors):
             source = None
@@ -123,14 +124,16 @@ class Hosts:
                         "Give each host its own address.",
                     )
 
-    def vrrp_family(self) -> int:
-        """The IP version that every director can speak VRRP with; IPv4 when both would do."""
+    def vrrp_family(self, vip_families: Collection[int]) -> int:
+        """The IP version that every director can speak VRRP with; IPv4 when both would do.
+
+        An advert carries addresses of its own family only, and keepalived refuses one that has none to carry: there
+        must be a VIP of that family.
+        """
         healthy = [known for known in self.known_directors.values() if not known.is_faulty]
-        return (
-            6
-            if healthy and all(6 in k.addresses for k in healthy) and not all(4 in k.addresses for k in healthy)
-            else 4
-        )
+        useful = sorted(vip_families) or [4, 6]
+        spoken = [family for family in useful if healthy and all(family in known.addresses for known in healthy)]
+        return (spoken or useful)[0]
 
     def vrrp_source(self, host: Host, family: int) -> Address | None:
         known = self.known_directors[host.name]
@@ -142,7 +145,7 @@ class Hosts:
             self.note(
                 path,
                 f"Director {host.name} has no IPv{family} address to speak VRRP with.",
-                "Set lvs_address for it in the inventory, to an address of one family on all directors.",
+                "Set lvs_address for it in the inventory: all directors need one of the same family, which a VIP has.",
             )
         elif host.interface is None and host.interfaces and host.network_of(source) is None:
             self.note(

@@ -26,20 +26,21 @@ ANY_ADDRESS = {4: "0.0.0.0", 6: "::"}
 
 
 def observations_from_hostvars(
-    plans: Values, hostvars: Mapping[str, Values], probe_host: str | None
+    plans: Values, hostvars: Mapping[str, Values], probe_host: str | None, hosts: Iterable[str] = ()
 ) -> dict[str, t.Any]:
     """The observations, taken from what the playbook ``verify`` registers on each host.
 
     ``lvs_host`` (host_info), ``lvs_table`` and ``lvs_table_after`` (ipvs_info before and after the probe) on the hosts
-    that have a plan, ``lvs_probe`` (vip_probe) on ``probe_host``.
+    that have a plan, ``lvs_probe`` (vip_probe) on ``probe_host``. ``hosts`` are looked for as well: a director that
+    cannot be reached has no plan, and would be missing without being missed.
     """
-    hosts = {name: _registered(hostvars, name) for name in plans}
+    seen = {name: _registered(hostvars, name) for name in (*plans, *hosts)}
     probe = None
     if probe_host is not None and probe_host in hostvars:
         result = plain(hostvars[probe_host].get("lvs_probe"))
         if isinstance(result, dict) and "connections" in result:
             probe = {"from": probe_host, **{key: result.get(key) for key in ("neighbours", "connections")}}
-    return {"hosts": hosts, "probe": probe}
+    return {"hosts": seen, "probe": probe}
 
 
 def _registered(hostvars: Mapping[str, Values], name: str) -> dict[str, t.Any]:

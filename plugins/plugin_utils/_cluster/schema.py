@@ -25,6 +25,10 @@ def read_cluster(description: object, directors: Sequence[Host], real_servers: S
     Raises ``DescriptionError`` with all mistakes.
     """
     mistakes: list[Mistake] = []
+    if description is None:
+        raise DescriptionError(
+            [Mistake("lvs_cluster", "It is not set.", "Write it into group_vars/all.yml beside the inventory.")]
+        )
     cluster = _cluster(description, mistakes, Hosts(mistakes, directors, real_servers))
     if cluster is None or mistakes:
         raise DescriptionError(mistakes)
@@ -48,9 +52,9 @@ def _cluster(description: object, mistakes: list[Mistake], hosts: Hosts) -> Clus
     vrrp = _vrrp(top)
     if top.flag("connection_sync", False):
         top.note("connection_sync", "connection_sync true is not supported yet.", "Write false or leave it out.")
-    directors = hosts.read_directors(failover)
     reader = Services(mistakes, hosts)
     services = reader.services(top, forwarding)
+    directors = hosts.read_directors(failover, reader.vip_families())
     reader.check_vips()
     return Cluster(
         failover=failover,

@@ -36,6 +36,8 @@ _CHECK_KEYS = {
 }
 #: Nothing here quotes, comments, substitutes or ends anything in keepalived.conf or in an HTTP request line.
 _PATH_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/._~%?&=+:,;@-")
+#: keepalived cuts a line of its configuration after 1023 characters (run with 2.2.7); some of them are not the path.
+_LONGEST_PATH = 1000
 
 
 class Services:
@@ -235,14 +237,15 @@ class Services:
         if (
             isinstance(value, str)
             and value.startswith("/")
-            and len(value) <= 1024
+            and len(value) <= _LONGEST_PATH
             and _PATH_CHARACTERS.issuperset(value)
         ):
             return str(value)
         own.note(
             "path",
             f"{shown(value)} cannot be the path of a request.",
-            "Begin with / and write every character but letters, digits and . _ ~ % ? & = + : , ; @ - as %XX.",
+            "Begin with / and write every character but letters, digits and . _ ~ % ? & = + : , ; @ - as %XX, "
+            f"{_LONGEST_PATH} at most.",
         )
         return DEFAULT_CHECK.path
 
@@ -337,11 +340,12 @@ class Services:
 
     def check_weights(self, section: Section, real_servers: Iterable[RealServer]) -> None:
         weights = [real_server.weight for real_server in real_servers]
-        if weights and not any(weights) and not section.has("sorry_server"):
+        if weights and not any(weights):
+            # The sorry server does not help: keepalived refuses such a service (run with 2.2.7).
             section.note(
                 "real_servers",
                 "Every weight is 0, so nobody would answer.",
-                "Give one real server a weight of 1 or more, or name a sorry_server.",
+                "Give one real server a weight of 1 or more: a sorry_server answers only when checks fail.",
             )
 
     def sorry_server(
@@ -386,6 +390,10 @@ class Services:
             )
         self.sorry_addresses.append((section.at("sorry_server"), text))
         return owner, text
+
+    def vip_families(self) -> set[int]:
+        """The IP versions of the VIPs that could be read, whatever else is wrong with their services."""
+        return {6 if ":" in text else 4 for text in self.vips}
 
     def check_vips(self) -> None:
         for path, text in self.sorry_addresses:

@@ -167,6 +167,7 @@ def test_documentation_names_each_argument(name: str) -> None:
         ("cluster_findings", ({}, []), "observations must be a mapping"),
         ("cluster_observations", ([], {}), "must be the plans"),
         ("cluster_observations", ({}, []), "must be hostvars"),
+        ("cluster_observations", ({}, {}, None, "lb1"), "hosts must be a list of host names"),
         ("cluster_probe", ([],), "vars of a director's plan"),
     ],
 )

@@ -179,6 +179,13 @@ def test_directors_with_ipv6_only_speak_vrrp_over_ipv6() -> None:
     assert (vrrp["family"], vrrp["source"], vrrp["peers"]) == ("ipv6", "2001:db8:2::12", ["2001:db8:2::11"])
 
 
+@pytest.mark.parametrize(("vips", "family"), [((VIP,), "ipv4"), ((VIP6,), "ipv6"), ((VIP6, VIP), "ipv4")])
+def test_vrrp_speaks_a_family_that_has_a_vip_to_announce(vips: tuple[str, ...], family: str) -> None:
+    services = [service(name=f"s{number}", vip=vip) for number, vip in enumerate(vips)]
+    plans = compile_cluster(description(*services), DIRECTORS, REAL_SERVERS)
+    assert {plans[name]["vars"]["director_vrrp"]["family"] for name in ("lb1", "lb2")} == {family}
+
+
 def test_a_vip_goes_to_the_interface_with_the_smallest_subnet_that_holds_it() -> None:
     wide, narrow = ipaddress.ip_network("192.0.0.0/16"), ipaddress.ip_network("192.0.2.0/24")
     interfaces = (Interface("eth0", (wide,)), Interface("eth1", (narrow,)))

@@ -649,3 +649,12 @@ def test_observations_are_taken_from_what_verify_registers() -> None:
     hostvars["client"] = {"lvs_probe": {"unreachable": True}}
     found = cluster_findings(plans, observations_from_hostvars(plans, hostvars, "client"))
     assert [finding["host"] for finding in found] == ["lb2", "rs1", "localhost"]
+
+
+def test_a_director_that_has_no_plan_because_it_cannot_be_reached_is_observed_as_unreachable() -> None:
+    plans = example_plans()
+    del plans["lb2"]
+    hostvars: dict[str, dict[str, t.Any]] = {"lb2": {"lvs_look": {"unreachable": True}}}
+    observations = observations_from_hostvars(plans, hostvars, None, ["lb1", "lb2", "rs1", "rs2"])
+    assert observations["hosts"]["lb2"] == {"unreachable": True}
+    assert "lb2" in [finding["host"] for finding in cluster_findings(plans, observations)]

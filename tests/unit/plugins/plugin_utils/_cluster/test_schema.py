@@ -34,7 +34,7 @@ def check(**keys: object) -> dict[str, object]:
 ONE_MISTAKE: list[tuple[str, object, str, str, str]] = [
     # The whole
     ("a text", "web", "lvs_cluster", "'web' is not a mapping", "services"),
-    ("nothing", None, "lvs_cluster", "nothing is not a mapping", "services"),
+    ("nothing", None, "lvs_cluster", "It is not set", "group_vars/all.yml"),
     ("an empty mapping", {}, "services", "missing", "Add services"),
     ("unknown key", description(failovr="none"), "failovr", "unknown key", "Did you mean failover?"),
     (
@@ -361,7 +361,21 @@ ONE_MISTAKE: list[tuple[str, object, str, str, str]] = [
         description(service(real_servers=[{"host": "rs1", "weight": 0}, {"host": "rs2", "weight": "0"}])),
         "services[0].real_servers",
         "Every weight is 0",
-        "sorry_server",
+        "1 or more",
+    ),
+    (
+        "weights 0 and a sorry server, which keepalived refuses",
+        description(service(real_servers=[{"host": "rs2", "weight": 0}], sorry_server="rs1")),
+        "services[0].real_servers",
+        "Every weight is 0",
+        "only when checks fail",
+    ),
+    (
+        "a path that makes a line too long for keepalived",
+        description(check(type="http", path="/" + "a" * 1000)),
+        "services[0].check.path",
+        "cannot be the path",
+        "1000 at most",
     ),
     (
         "port translation",
@@ -592,6 +606,14 @@ WRONG_HOSTS: list[tuple[str, tuple[Host, ...], tuple[Host, ...], object, str, st
         "192.0.2.22 is the address of rs1 already.",
     ),
     (
+        "IPv6 VIPs only, and a director that can speak VRRP over IPv4 only",
+        (LB1, host("lb2", "192.0.2.12")),
+        REAL_SERVERS,
+        description(service(vip=VIP6)),
+        "hostvars[lb2].lvs_address",
+        "Director lb2 has no IPv6 address to speak VRRP with.",
+    ),
+    (
         "an interface with a space",
         (LB1, host("lb2", "192.0.2.12", interface="eth0 {")),
         REAL_SERVERS,
@@ -739,15 +761,12 @@ ACCEPTED: list[tuple[str, object]] = [
     ("udp with a TCP port to check", description(service(protocol="udp", check={"port": 53}))),
     ("a drained real server", description(service(real_servers=["rs1", {"host": "rs2", "weight": 0}]))),
     (
-        "all drained, a sorry server",
-        description(service(real_servers=[{"host": "rs2", "weight": 0}], sorry_server="rs1")),
-    ),
-    (
         "a machine outside the inventory",
         description(service(real_servers=["rs1", {"host": "old.example", "address": "192.0.2.50"}])),
     ),
     ("a timeout longer than the interval", description(check(interval=1, timeout=5))),
     ("an IPv6 address in another spelling", description(service(vip="2001:DB8:2:0:0::0100"))),
+    ("the longest path", description(check(type="http", path="/" + "a" * 999))),
     ("a query in the path", description(check(type="https", path="/a-b_c/~x?q=1&r=%20", status=[200, "204"]))),
     ("the port said again", description(service(real_servers=[{"host": "rs1", "port": 80}]))),
 ]
