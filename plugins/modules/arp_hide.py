@@ -46,9 +46,9 @@ options:
     description:
       - Where the VIPs stand, V(lo) or a dummy interface. A name that does not exist yet becomes a new dummy
         interface, which is removed with its last VIP.
+      - When it is not given, a VIP that stands on one of these stays there, and a new one comes to C(lo).
       - On removal the VIPs are taken from every loopback and dummy interface, whatever this option says.
     type: str
-    default: lo
   persistent:
     description:
       - Whether the VIPs come back after a reboot, hidden first. It takes one systemd unit,
@@ -130,7 +130,7 @@ def main() -> None:
         argument_spec={
             "addresses": {"type": "list", "elements": "str", "required": True},
             "method": {"type": "str", "choices": ["arp_ignore"], "default": "arp_ignore"},
-            "interface": {"type": "str", "default": "lo"},
+            "interface": {"type": "str"},
             "persistent": {"type": "bool", "default": False},
             "exclusive": {"type": "bool", "default": False},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},

@@ -45,7 +45,9 @@ options:
     description: At this many connections the real server gets no new ones; V(0) is no limit, as on creation.
     type: int
   lower_threshold:
-    description: Below this many connections it gets new ones again; not larger than O(upper_threshold).
+    description:
+      - Below this many connections it gets new ones again; not larger than O(upper_threshold).
+      - V(0), as on creation, means three quarters of O(upper_threshold).
     type: int
   tunnel_type:
     description: How O(forwarding=tunnel) wraps packets. V(ipip) on creation.

@@ -94,8 +94,8 @@ daemons:
   returned: success
   type: list
   elements: dict
-  sample: [{role: master, interface: eth0, sync_id: 51,
-    multicast_group: 224.0.0.81, multicast_port: 8848,    multicast_ttl: 1, max_length: 1484}]
+  sample: [{role: master, interface: eth0, sync_id: 51, multicast_group: 224.0.0.81,
+      multicast_port: 8848, multicast_ttl: 1, max_length: 1484}]
 version:
   description: The version of IPVS in the kernel.
   returned: success

@@ -219,7 +219,8 @@ def test_a_vip_moves_from_lo_to_a_dummy_interface_and_back(run_module: ModuleRun
     run_module("arp_hide", {"addresses": [VIP], "interface": "lvs0"})
     assert re.findall(r"^\d+: (\S+) ", tool("ip", "-o", "address", "show", "to", VIP), re.MULTILINE) == ["lvs0"]
     assert not answers_arp(tool, VIP)
-    run_module("arp_hide", {"addresses": [VIP]})
+    assert not run_module("arp_hide", {"addresses": [VIP]})["changed"]
+    run_module("arp_hide", {"addresses": [VIP], "interface": "lo"})
     assert re.findall(r"^\d+: (\S+) ", tool("ip", "-o", "address", "show", "to", VIP), re.MULTILINE) == ["lo"]
     assert "lvs0" not in tool("ip", "link", "show")
 

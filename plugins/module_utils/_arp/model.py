@@ -31,10 +31,10 @@ PRIVATE_KINDS = ("loopback", "dummy")  # no packet from outside arrives on these
 
 @dataclasses.dataclass(frozen=True)
 class Request:
-    """What one call asks for."""
+    """What one call asks for. Without ``interface`` a VIP stays where it is, and a new one comes to ``lo``."""
 
     vips: tuple[IPAddress, ...]
-    interface: str = "lo"
+    interface: str | None = None
     present: bool = True
     persistent: bool = False
     exclusive: bool = False

@@ -86,7 +86,8 @@ def plan(request: Request, host: Host) -> Plan:
     draft = _Draft(host)
     _keep(draft, between)
     hidden_on = tuple(sorted({interface for vip in coming for interface in vip.hidden_on}))
-    _make_interface(draft, request.interface, needed=bool(coming))
+    for interface in sorted({vip.interface for vip in coming}):
+        _make_interface(draft, interface)
     lasting = {interface for vip in kept for interface in vip.hidden_on}
     draft.do(*method.hide_on(hidden_on, draft.host, lasting=lasting))
     for vip in coming:
@@ -111,7 +112,7 @@ def _coming(request: Request, host: Host) -> tuple[HiddenVip, ...]:
     return tuple(
         HiddenVip(
             vip,
-            request.interface,
+            request.interface or _present_interface(vip, host),
             tuple(
                 sorted(
                     {
@@ -123,6 +124,13 @@ def _coming(request: Request, host: Host) -> tuple[HiddenVip, ...]:
         )
         for vip in dict.fromkeys(request.vips)
     )
+
+
+def _present_interface(vip: IPAddress, host: Host) -> str:
+    """Where the VIP belongs, as noted, else where it stands, else ``lo``."""
+    noted = [each.interface for each in host.record.vip(vip)]
+    standing = [link.name for link, _address in host.places_of(vip) if link.kind in PRIVATE_KINDS]
+    return (noted + standing + ["lo"])[0]
 
 
 def _going(request: Request, host: Host) -> tuple[IPAddress, ...]:
@@ -142,11 +150,14 @@ def _completed(vips: tuple[HiddenVip, ...], known: Record, host: Host) -> Record
 
 def _check(request: Request, coming: Iterable[HiddenVip], host: Host, *, writes_files: bool) -> None:
     mistakes: list[str] = []
-    check_interface_name(request.interface)
-    link = host.links.get(request.interface)
-    if request.present and link and link.kind not in PRIVATE_KINDS:
+    asked = {request.interface} if request.interface else set()
+    for interface in sorted({*asked, *(vip.interface for vip in coming)}):
+        check_interface_name(interface)
+        link = host.links.get(interface)
+        if not request.present or not link or link.kind in PRIVATE_KINDS:
+            continue
         mistakes.append(
-            f"interface: {request.interface} is neither lo nor a dummy interface, so this host would answer "
+            f"interface: {interface} is neither lo nor a dummy interface, so this host would answer "
             "ARP for a VIP on it. Use lo, or a name that does not exist yet for a new dummy interface."
         )
     for vip in coming:
@@ -223,9 +234,7 @@ def _tell_systemd(draft: _Draft, unit_before: object) -> None:
         draft.do(TellSystemd(("restart", UNIT)))
 
 
-def _make_interface(draft: _Draft, name: str, *, needed: bool) -> None:
-    if not needed:
-        return
+def _make_interface(draft: _Draft, name: str) -> None:
     if name not in draft.host.links:
         draft.do(AddDummy(name), MarkLink(name))
     if not draft.host.links[name].up:

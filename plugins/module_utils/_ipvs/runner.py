@@ -231,7 +231,9 @@ def _load_modules(module: AnsibleModule, operations: Iterable[Operation]) -> Non
 
 def _modules_of(service: Service) -> list[tuple[str, str]]:
     """Kernel modules that a service needs, each with what it is for."""
-    modules = [(f"ip_vs_{service.scheduler}", f"Scheduler {service.scheduler} of service {service.key}")]
+    modules = []
+    if service.scheduler != "none":  # what the kernel says of a service that another program made without one
+        modules.append((f"ip_vs_{service.scheduler}", f"Scheduler {service.scheduler} of service {service.key}"))
     if service.persistence_engine:
         engine = service.persistence_engine
         modules.append((f"ip_vs_pe_{engine}", f"Persistence engine {engine} of service {service.key}"))

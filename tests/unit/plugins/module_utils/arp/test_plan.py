@@ -170,9 +170,18 @@ ADD = "ip address add 192.0.2.100/32 dev lo"
                 link("lvs0", "192.0.2.100/32", kind="dummy", alias="lvs.cluster"),
                 sysctls={"eth0.arp_ignore": 1, "eth0.arp_announce": 2},
             ),
-            Request((VIP,)),
+            Request((VIP,), interface="lo"),
             [ADD, "ip address delete 192.0.2.100/32 dev lvs0", "ip link delete dev lvs0"],
             id="a VIP moves: set there before it goes here",
+        ),
+        pytest.param(
+            host(
+                link("lvs0", "192.0.2.100/32", kind="dummy"),
+                sysctls={"eth0.arp_ignore": 1, "eth0.arp_announce": 2},
+            ),
+            Request((VIP, VIP6)),
+            ["ip address add 2001:db8:2::100/128 dev lo"],
+            id="a VIP stays on its interface when none is asked for, and a new one comes to lo",
         ),
         pytest.param(
             host(link("lo", "192.0.2.100/32", kind="loopback"), sysctls={"eth0.arp_ignore": 1, "eth0.arp_announce": 2}),
@@ -329,7 +338,7 @@ def test_arp_ignore_8_hides_and_is_warned_of() -> None:
     assert "answers ARP for none of its addresses" in planned.warnings[0]
 
 
-OPTIONS = {"addresses": ["192.0.2.100"], "interface": "lo", "persistent": False, "exclusive": False, "state": "present"}
+OPTIONS = {"addresses": ["192.0.2.100"], "interface": None, "persistent": False, "exclusive": False, "state": "present"}
 
 
 @pytest.mark.parametrize(
@@ -422,7 +431,7 @@ REQUESTS = st.builds(
         tuple(vips), interface, present, persistent, exclusive and present and persistent
     ),
     st.lists(st.sampled_from(VIPS), min_size=1, max_size=4),
-    st.sampled_from(["lo", "lvs0"]),
+    st.sampled_from([None, "lo", "lvs0"]),
     st.booleans(),
     st.booleans(),
     st.booleans(),
