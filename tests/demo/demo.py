@@ -86,7 +86,9 @@ def cut_power() -> str:
 
 def demonstrate() -> None:
     with step("Boot five machines: two directors, two real servers, one client"):
-        subprocess.run([LAB, "up", "direct", "--owner", str(os.getpid())], stdin=subprocess.DEVNULL, check=True)
+        command = [LAB, "up", "direct", "--owner", str(os.getpid())]
+        if subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode:
+            sys.exit("The machines did not start; the lines above say why.")
     with step("Build the cluster from its description (examples/direct-pair/group_vars/all.yml)"):
         first = site()
         rows.append(("first site.yml", f"{first.seconds:.0f} s, {first.changed} changes"))
@@ -113,6 +115,9 @@ def main() -> int:
     except KeyboardInterrupt:
         print("\nInterrupted.", file=sys.stderr)
         return 130
+    except (RuntimeError, TimeoutError, subprocess.TimeoutExpired) as error:
+        print(f"\nThe demonstration ends here: {error}", file=sys.stderr)
+        return 1
     finally:
         with step("Take everything down"):
             lab("down")
