@@ -116,11 +116,35 @@ def test_a_run_that_was_killed_in_the_middle_is_completed_by_the_next():
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     assert seen is not None
+    # The same description again: the file may be right already, while no daemon has read it.
+    run = playbook("site.yml", variables=described(weight=7))
+    assert run.code == 0, run.output
+    for name in DIRECTORS:
+        await_that(lambda name=name: weights(name) == {"7"}, f"{name} has what the killed run has begun")
     run = playbook("site.yml")
     assert run.code == 0, run.output
     for name in DIRECTORS:
         await_that(lambda name=name: weights(name) == {"2"}, f"{name} has the described weight")
     assert playbook("site.yml").changed == 0
+
+
+def test_a_real_server_leaves_a_service_under_traffic_and_comes_back():
+    without = copy.deepcopy(DESCRIBED)
+    for service in without["services"]:
+        service["real_servers"] = ["rs1"]
+    with Traffic() as traffic:
+        run = playbook("site.yml", variables={"lvs_cluster": without})
+    assert run.code == 0, run.output
+    assert traffic.result.failed == 0, traffic.result
+    assert all(not weights(name) for name in DIRECTORS)
+    assert VIP not in ssh("rs2", "ip -brief address show")
+    with Traffic() as traffic:
+        run = playbook("site.yml")
+    assert run.code == 0, run.output
+    assert traffic.result.failed == 0, traffic.result
+    assert f"{VIP}/32" in ssh("rs2", "ip -brief address show dev lo")
+    for name in DIRECTORS:
+        await_that(lambda name=name: weights(name) == {"2"}, f"{name} has rs2 again")
 
 
 def test_a_kernel_without_ipvs_is_named_and_stops_the_run_before_the_active_director(active, standby):

@@ -124,8 +124,9 @@ def _up(paths: Paths, options: argparse.Namespace) -> None:
 
 def _claim(paths: Paths) -> int | None:
     """The locked state folder of a lab that is not up, free of remains; None when the lab is up."""
-    LABS.mkdir(exist_ok=True)
     while True:
+        # Each time: removing the remains of the only lab takes the folder of all labs away, too.
+        LABS.mkdir(exist_ok=True)
         made = False
         with contextlib.suppress(FileExistsError):
             paths.state.mkdir(mode=0o700)
