@@ -16,7 +16,8 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parents[2]
 LAB = CHECKOUT / "tests/lab/lab"
 EXAMPLE = CHECKOUT / "examples/direct-pair/inventory.yml"
-SSH_CONFIG = Path("/run/lvs-labs") / (os.environ.get("LVS_LAB_NAME") or "lvs-lab") / "ssh_config"
+NAMESPACE = os.environ.get("LVS_LAB_NAME") or "lvs-lab"
+SSH_CONFIG = Path("/run/lvs-labs") / NAMESPACE / "ssh_config"
 VIP = "192.0.2.100"
 VIP6 = "2001:db8:2::100"
 DIRECTORS = ("lb1", "lb2")
@@ -82,13 +83,18 @@ class Run:
 
 
 def playbook_process(
-    playbook: str, *words: str, variables: Mapping[str, object] | None = None, inventory: Path = EXAMPLE
+    playbook: str,
+    *words: str,
+    variables: Mapping[str, object] | None = None,
+    inventory: Path = EXAMPLE,
+    inside: bool = False,
 ) -> subprocess.Popen[str]:
-    """Starts ansible-playbook, in a process group of its own."""
+    """Starts ansible-playbook, in a process group of its own; `inside` the lab's network, else outside of it."""
     extra = ["--extra-vars", json.dumps(variables)] if variables else []
+    place = ["ip", "netns", "exec", NAMESPACE] if inside else []
     environment = {**os.environ, "ANSIBLE_SSH_ARGS": f"-F {SSH_CONFIG}", "ANSIBLE_NOCOLOR": "1"}
     return subprocess.Popen(
-        ["ansible-playbook", playbook, "--inventory", inventory, *extra, *words],
+        [*place, "ansible-playbook", playbook, "--inventory", inventory, *extra, *words],
         cwd=CHECKOUT,
         env=environment,
         stdin=subprocess.DEVNULL,
@@ -99,10 +105,16 @@ def playbook_process(
     )
 
 
-def playbook(name: str, *words: str, variables: Mapping[str, object] | None = None, inventory: Path = EXAMPLE) -> Run:
+def playbook(
+    name: str,
+    *words: str,
+    variables: Mapping[str, object] | None = None,
+    inventory: Path = EXAMPLE,
+    inside: bool = False,
+) -> Run:
     """Runs ansible-playbook to its end."""
     start = time.monotonic()
-    process = playbook_process(name, *words, variables=variables, inventory=inventory)
+    process = playbook_process(name, *words, variables=variables, inventory=inventory, inside=inside)
     output = process.communicate()[0]
     return Run(process.returncode, output, time.monotonic() - start)
 

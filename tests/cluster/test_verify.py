@@ -5,12 +5,13 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
-from drive import DIRECTORS, VIP, active_director, await_that, holders, playbook, ssh
+from drive import DIRECTORS, EXAMPLE, VIP, active_director, await_that, holders, playbook, ssh
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,17 @@ def test_a_table_that_differs_on_the_standby_is_named(standby):
         found = findings()
     assert [finding.host for finding in found] == [standby]
     assert "9" in found[0].found
+
+
+def test_without_clients_the_controller_sends_the_packets(tmp_path):
+    inventory = tmp_path / "inventory.yml"
+    inventory.write_text(EXAMPLE.read_text(encoding="utf-8").partition("    clients:")[0], encoding="utf-8")
+    shutil.copytree(EXAMPLE.parent / "group_vars", tmp_path / "group_vars")
+    run = playbook("lvs.cluster.verify", inventory=inventory, inside=True)
+    assert run.code == 0, run.output
+    run = playbook("lvs.cluster.verify", inventory=inventory)
+    assert run.code != 0
+    assert "No service answers from here" in run.output
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+# A lab of its own: one that stands for playing is left alone.
+os.environ["LVS_LAB_NAME"] = "lvs-demo"
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "cluster"))
 from drive import LAB, VIP, Run, Traffic, active_director, await_that, lab, playbook, ssh
 
