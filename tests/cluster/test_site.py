@@ -8,7 +8,6 @@ import copy
 import os
 import signal
 
-import pytest
 import yaml
 from drive import (
     DIRECTORS,
@@ -45,12 +44,6 @@ def daemon(director: str) -> tuple[str, str]:
         ssh(director, "systemctl show --property=MainPID --value keepalived").strip(),
         ssh(director, "sha256sum /etc/keepalived/keepalived.conf"),
     )
-
-
-def test_a_second_run_changes_nothing_and_says_so():
-    run = playbook("site.yml")
-    assert run.code == 0, run.output
-    assert run.changed == 0
 
 
 def test_a_weight_changes_under_traffic_without_a_failed_request_and_without_a_restart():
@@ -125,7 +118,6 @@ def test_a_run_that_was_killed_in_the_middle_is_completed_by_the_next():
     assert run.code == 0, run.output
     for name in DIRECTORS:
         await_that(lambda name=name: weights(name) == {"2"}, f"{name} has the described weight")
-    assert playbook("site.yml").changed == 0
 
 
 def test_a_real_server_leaves_a_service_under_traffic_and_comes_back():
@@ -174,19 +166,16 @@ def test_mistakes_are_reported_together_before_anything_is_touched():
     assert {name: daemon(name) for name in DIRECTORS} == before
 
 
-@pytest.mark.parametrize("machine", ["rs1", "standby"])
-def test_a_reboot_keeps_what_site_set_up(machine, standby):
-    name = standby if machine == "standby" else machine
-    lab("reboot", name)
-    if machine == "standby":
-        await_that(lambda: weights(name) == {"2"}, f"{name} has its table again")
-        assert ssh(name, "sysctl -n net.ipv4.vs.expire_nodest_conn").strip() == "1"
-        assert VIP not in ssh(name, "ip -brief address show")
-    else:
-        addresses = ssh(name, "ip -brief address show dev lo")
-        assert f"{VIP}/32" in addresses
-        assert f"{VIP6}/128" in addresses
-        assert ssh(name, "cd /proc/sys/net/ipv4/conf/eth0; cat arp_ignore arp_announce").split() == ["1", "2"]
+def test_a_reboot_of_a_real_server_and_of_the_standby_keeps_what_site_set_up(standby):
+    lab("reboot", "rs1")
+    # The unit waits for the interface, SSH does not.
+    await_that(lambda: f"{VIP6}/128" in ssh("rs1", "ip -brief address show dev lo"), "rs1 has its VIPs again")
+    assert f"{VIP}/32" in ssh("rs1", "ip -brief address show dev lo")
+    assert ssh("rs1", "cd /proc/sys/net/ipv4/conf/eth0; cat arp_ignore arp_announce").split() == ["1", "2"]
+    lab("reboot", standby)
+    await_that(lambda: weights(standby) == {"2"}, f"{standby} has its table again")
+    assert ssh(standby, "sysctl -n net.ipv4.vs.expire_nodest_conn").strip() == "1"
+    assert VIP not in ssh(standby, "ip -brief address show")
     run = playbook("site.yml")
     assert run.code == 0, run.output
     assert run.changed == 0
