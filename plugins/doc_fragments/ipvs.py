@@ -20,6 +20,16 @@ notes:
   - It works on the IPVS table of the network namespace that it runs in.
 """
 
+    # For those that write to the table.
+    CHANGES = r"""
+options: {}
+notes:
+  - Two tasks at once on one host do not get into each other's way. One waits for the other, a minute at most.
+  - Who owns the table. Where keepalived (C(virtual_server)) or ldirectord runs, that daemon owns the services of its
+    configuration; it sets weights and removes destinations by its health checks, at any time, and does not repair what
+    others change. Then don't describe its services here, and keep them outside of every scope.
+"""
+
     SERVICE_KEY = r"""
 options:
   address:

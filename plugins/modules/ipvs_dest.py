@@ -13,7 +13,6 @@ description:
   - Adds, changes or removes one destination, a real server inside one service of the IPVS table.
   - What is not given stays as it is on a destination that exists; on creation the kernel's usual default is used.
   - A destination is changed in place, so its connections stay. Other destinations are never touched.
-  - Do not use it on a table that a health checker such as keepalived owns.
 author: The lvs.cluster contributors (@lvs-cluster)
 extends_documentation_fragment:
   - lvs.cluster.attributes
@@ -21,6 +20,7 @@ extends_documentation_fragment:
   - lvs.cluster.attributes.linux
   - lvs.cluster.attributes.actiongroup_ipvs
   - lvs.cluster.ipvs
+  - lvs.cluster.ipvs.changes
   - lvs.cluster.ipvs.service_key
 options:
   destination:
@@ -123,7 +123,7 @@ operations:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.lvs.cluster.plugins.module_utils._ipvs import spec
-from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.runner import change_destination
+from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.entries import change_destination
 
 
 def main() -> None:

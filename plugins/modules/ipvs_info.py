@@ -95,7 +95,7 @@ daemons:
   type: list
   elements: dict
   sample: [{role: master, interface: eth0, sync_id: 51, multicast_group: 224.0.0.81,
-      multicast_port: 8848, multicast_ttl: 1, max_length: 1484}]
+      multicast_port: 8848, multicast_ttl: 1, max_length: 1472}]
 version:
   description: The version of IPVS in the kernel.
   returned: success
@@ -111,7 +111,7 @@ connection_table_size:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.lvs.cluster.plugins.module_utils._ipvs import spec
-from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.runner import show
+from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.info import show
 
 
 def main() -> None:

@@ -13,7 +13,6 @@ description:
   - Creates, changes or removes one service of the IPVS table, the VIP and port (or the firewall mark) that clients use.
   - What is not given stays as it is on a service that exists; on creation the kernel's usual default is used.
   - A service is changed in place, so its destinations and connections stay. Other services are never touched.
-  - Do not use it on a table that a health checker such as keepalived owns.
 author: The lvs.cluster contributors (@lvs-cluster)
 extends_documentation_fragment:
   - lvs.cluster.attributes
@@ -21,6 +20,7 @@ extends_documentation_fragment:
   - lvs.cluster.attributes.linux
   - lvs.cluster.attributes.actiongroup_ipvs
   - lvs.cluster.ipvs
+  - lvs.cluster.ipvs.changes
   - lvs.cluster.ipvs.service_key
 options:
   scheduler:
@@ -105,7 +105,7 @@ operations:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.lvs.cluster.plugins.module_utils._ipvs import spec
-from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.runner import change_service
+from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.entries import change_service
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import ipaddress
-from typing import Any, Mapping, NamedTuple, Sequence
+from typing import Any, Collection, Mapping, NamedTuple, Sequence
 
 SCHEDULERS = ("rr", "wrr", "lc", "wlc", "lblc", "lblcr", "dh", "sh", "sed", "nq", "fo", "ovf", "mh", "twos")
 DEFAULT_SCHEDULER = "wlc"
@@ -216,6 +216,11 @@ class Table:
         kept = {other: value for other, value in self.destinations.get(key, {}).items() if other != destination}
         return Table(self.services, {**self.destinations, key: kept})
 
+    def only(self, keys: Collection[ServiceKey]) -> Table:
+        """These services of the table with their destinations; those that it does not have are left out."""
+        found = {key: self.services[key] for key in keys if key in self.services}
+        return Table(found, {key: self.destinations[key] for key in found})
+
     def as_options(self) -> list[dict[str, Any]]:
         """Every service with its destinations in the modules' option names, sorted."""
         return [
@@ -286,7 +291,7 @@ def service_key(
             )
         return ServiceKey(
             family=_choice(family or "ipv4", FAMILIES, f"The family of fwmark {fwmark}"),
-            fwmark=_whole(fwmark, 1, MOST_U32, "fwmark"),
+            fwmark=whole_number(fwmark, 1, MOST_U32, "fwmark"),
         )
     if address is None:
         raise ModelError("A service needs an address and a port, or a fwmark.")
@@ -297,7 +302,7 @@ def service_key(
         family=family_of(spelled),
         protocol=_choice(protocol or "tcp", PROTOCOLS, f"The protocol of service {endpoint(spelled, port)}"),
         address=spelled,
-        port=_whole(port, 0, 65535, f"Port of the service at {spelled}"),
+        port=whole_number(port, 0, 65535, "Port of the service at {}", spelled),
     )
 
 
@@ -306,14 +311,16 @@ def merged_service(key: ServiceKey, present: Service | None, given: Mapping[str,
 
     Raises ModelError when the result is something that the kernel does not take or has no meaning.
     """
+    if present is not None and _says_nothing_new(given, present, SERVICE_FIELDS):
+        return present
     scheduler = _given(given, "scheduler", present, DEFAULT_SCHEDULER)
     engine = _given(given, "persistence_engine", present, None)
     service = Service(
         key=key,
         scheduler=scheduler,
         scheduler_flags=_merged_flags(key, scheduler, present, given.get("scheduler_flags")),
-        persistence=_whole(
-            _given(given, "persistence", present, 0), 0, MOST_SECONDS, f"Persistence of service {key} in seconds"
+        persistence=whole_number(
+            _given(given, "persistence", present, 0), 0, MOST_SECONDS, "Persistence of service {} in seconds", key
         ),
         persistence_netmask=_given(given, "persistence_netmask", present, None),
         persistence_engine=None if engine in (None, "none") else engine,
@@ -342,7 +349,7 @@ def _with_normal_persistence(service: Service, given: Mapping[str, Any]) -> Serv
 def _normal_mask(key: ServiceKey, mask: str) -> str:
     """An IPv4 mask as four numbers, an IPv6 one as its prefix length."""
     if key.family == "ipv6":
-        return str(_whole(mask, 1, 128, f"persistence_netmask of service {key} (a prefix length, for IPv6)"))
+        return str(whole_number(mask, 1, 128, "persistence_netmask of service {} (a prefix length, for IPv6)", key))
     if not mask.isdigit():
         try:
             number = int(ipaddress.IPv4Address(mask))
@@ -351,7 +358,7 @@ def _normal_mask(key: ServiceKey, mask: str) -> str:
                 f"persistence_netmask of service {key} must be an IPv4 mask or a prefix length, got {mask!r}."
             ) from None
         return str(ipaddress.IPv4Address(number))
-    length = _whole(mask, 1, 32, f"persistence_netmask of service {key} as a prefix length")
+    length = whole_number(mask, 1, 32, "persistence_netmask of service {} as a prefix length", key)
     return str(ipaddress.IPv4Address(MOST_U32 << (32 - length) & MOST_U32))
 
 
@@ -389,12 +396,23 @@ def _merged_flags(
 
 def destination_key(key: ServiceKey, *, destination: str, destination_port: int | None = None) -> DestinationKey:
     """The key of a destination; without a port it has the service's (0 with a firewall mark). Raises ModelError."""
-    address = normal_address(destination, what=f"The destination of service {key}")
-    parsed = ipaddress.ip_address(address)
-    if parsed.is_multicast or parsed.is_unspecified:
+    address = _one_machine(destination)
+    if address is None:
+        address = normal_address(destination, what=f"The destination of service {key}")
         raise ModelError(f"Destination {address} of service {key} must be the address of one machine.")
     port = (key.port or 0) if destination_port is None else destination_port
-    return DestinationKey(address, _whole(port, 0, 65535, f"Port of {address} in service {key}"))
+    return DestinationKey(address, whole_number(port, 0, 65535, "Port of {}", _Place(address, key)))
+
+
+@functools.lru_cache(maxsize=65536)
+def _one_machine(address: str) -> str | None:
+    """The one spelling of an address that a machine can have; None for anything else."""
+    try:
+        spelled = normal_address(address, what="")
+    except ModelError:
+        return None
+    parsed = ipaddress.ip_address(spelled)
+    return None if parsed.is_multicast or parsed.is_unspecified else spelled
 
 
 def merged_destination(
@@ -404,17 +422,19 @@ def merged_destination(
 
     Raises ModelError when the result is something that the kernel does not take or silently changes.
     """
-    where = f"{key.address} in service {service}"
+    if present is not None and _says_nothing_new(given, present, DESTINATION_FIELDS):
+        return present
+    where = _Place(key.address, service)
     destination = Destination(
         address=key.address,
         port=key.port,
         forwarding=_given(given, "forwarding", present, "direct"),
-        weight=_whole(_given(given, "weight", present, 1), 0, MOST_WEIGHT, f"Weight of {where}"),
-        upper_threshold=_whole(
-            _given(given, "upper_threshold", present, 0), 0, MOST_U32, f"Upper threshold of {where}"
+        weight=whole_number(_given(given, "weight", present, 1), 0, MOST_WEIGHT, "Weight of {}", where),
+        upper_threshold=whole_number(
+            _given(given, "upper_threshold", present, 0), 0, MOST_U32, "Upper threshold of {}", where
         ),
-        lower_threshold=_whole(
-            _given(given, "lower_threshold", present, 0), 0, MOST_U32, f"Lower threshold of {where}"
+        lower_threshold=whole_number(
+            _given(given, "lower_threshold", present, 0), 0, MOST_U32, "Lower threshold of {}", where
         ),
     )
     lower, upper = destination.lower_threshold, destination.upper_threshold
@@ -437,7 +457,7 @@ def merged_destination(
 
 
 def _with_normal_tunnel(
-    destination: Destination, where: str, present: Destination | None, given: Mapping[str, Any]
+    destination: Destination, where: _Place, present: Destination | None, given: Mapping[str, Any]
 ) -> Destination:
     """The tunnel's fields have a meaning with forwarding tunnel only, port and checksum with some types only."""
     if destination.forwarding != "tunnel":
@@ -448,7 +468,7 @@ def _with_normal_tunnel(
         return destination
     kind = given.get("tunnel_type") or (present.tunnel_type if present else None) or "ipip"
     same = present if present and present.tunnel_type == kind else None
-    port = _whole(_given(given, "tunnel_port", same, 0), 0, 65535, f"Tunnel port of {where}")
+    port = whole_number(_given(given, "tunnel_port", same, 0), 0, 65535, "Tunnel port of {}", where)
     checksum = _given(given, "tunnel_checksum", same, "none")
     if kind == "gue" and not port:
         raise ModelError(f"Tunnel type gue of {where} needs tunnel_port, the UDP port that the real server listens on.")
@@ -459,6 +479,25 @@ def _with_normal_tunnel(
     return dataclasses.replace(destination, tunnel_type=kind, tunnel_port=port, tunnel_checksum=checksum)
 
 
+class _Place(NamedTuple):
+    """Where a value stands, for the sentence about it; spelled only when there is one."""
+
+    address: str
+    service: ServiceKey
+
+    def __str__(self) -> str:
+        return f"{self.address} in service {self.service}"
+
+
+def _says_nothing_new(given: Mapping[str, Any], present: Service | Destination, fields: Sequence[str]) -> bool:
+    """Whether all that is given is as it is: then nothing has to be looked at, which is most of a large table."""
+    for field in fields:
+        value = given.get(field)
+        if value is not None and value != getattr(present, field):
+            return False
+    return True
+
+
 def _given(given: Mapping[str, Any], field: str, present: Service | Destination | None, default: Any) -> Any:
     value = given.get(field)
     if value is not None:
@@ -466,16 +505,16 @@ def _given(given: Mapping[str, Any], field: str, present: Service | Destination 
     return default if present is None else getattr(present, field)
 
 
-def _whole(value: Any, least: int, most: int, what: str) -> int:
+def whole_number(value: Any, least: int, most: int, what: str, *where: object) -> int:
+    """The number, within bounds. Raises ModelError about ``what.format(*where)``."""
     try:
         number = int(value)
     except (TypeError, ValueError):
-        raise ModelError(f"{what} must be a whole number, got {value!r}.") from None
-    if number < least:
-        raise ModelError(f"{what} must be {least} or more, got {number}.")
-    if number > most:
-        raise ModelError(f"{what} must be at most {most}, got {number}.")
-    return number
+        raise ModelError(f"{what.format(*where)} must be a whole number, got {value!r}.") from None
+    if least <= number <= most:
+        return number
+    bound = f"{least} or more" if number < least else f"at most {most}"
+    raise ModelError(f"{what.format(*where)} must be {bound}, got {number}.")
 
 
 def _choice(value: str, choices: Sequence[str], what: str) -> str:

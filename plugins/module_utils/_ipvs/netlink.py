@@ -15,10 +15,12 @@ import errno
 import os
 import socket
 import struct
+import time
 from types import TracebackType
-from typing import Any, Callable, Iterable, Iterator, Mapping, Sequence, TypeVar
+from typing import Callable, Iterable, Iterator, Mapping, Sequence, TypeVar
 
 from ansible_collections.lvs.cluster.plugins.module_utils._ipvs import wire
+from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.daemon import START, Daemon, DaemonOperation
 from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.model import (
     Connections,
     Counters,
@@ -30,6 +32,7 @@ from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.model import (
     Table,
 )
 from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.plan import CREATE, DELETE, EDIT, Operation
+from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.timeouts import Timeouts
 
 # linux/netlink.h; Python's socket module has no names for these.
 _NETLINK_GENERIC, _SOL_NETLINK, _NETLINK_CAP_ACK = 16, 270, 10
@@ -37,7 +40,8 @@ _SO_RCVBUFFORCE = 33
 
 _RECEIVE_SIZE = 1 << 17  # larger than any message of the kernel: it makes dumps of at most 32 KiB a message
 _RECEIVE_BUFFER = 4 << 20
-_ANSWER_SECONDS = 30
+_ANSWER_SECONDS = 30  # for one receive
+_WHOLE_ANSWER_SECONDS = 300  # a hundred times what the largest tables take
 _BATCH = 256
 _DUMP_TRIES = 5
 
@@ -100,12 +104,13 @@ def kernel_error(number: int, what: str) -> KernelError:
 
 
 class OperationFailedError(IpvsError):
-    """An operation that the kernel refused; those before it are applied, some after it may be."""
+    """An operation that the kernel refused. ``done`` are those that it carried out, perhaps some after it."""
 
-    def __init__(self, operation: Operation, cause: KernelError) -> None:
+    def __init__(self, operation: Operation, cause: KernelError, done: Sequence[Operation] = ()) -> None:
         super().__init__(f"{operation.command()} failed: {cause}")
         self.operation = operation
         self.cause = cause
+        self.done = tuple(done)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -172,6 +177,23 @@ class Kernel:
         services = self._dump(self._family, request, wire.service_reply, "Reading services")
         return self._with_destinations([each for each in services if wanted is None or wanted(each[0].key)])
 
+    def read_table(self, wanted: Callable[[ServiceKey], bool]) -> Table:
+        """The services that are wanted, with their destinations, without anything that counts. Raises IpvsError."""
+        services = self.read_services(wanted)
+        return Table(services, {key: self.read_destinations(key) for key in services})
+
+    def read_services(self, wanted: Callable[[ServiceKey], bool]) -> dict[ServiceKey, Service]:
+        """The services that are wanted, without their destinations. Raises IpvsError."""
+        request = wire.generic(wire.CMD_GET_SERVICE)
+        found = self._dump(self._family, request, wire.service_value, "Reading services")
+        return {service.key: service for service in found if wanted(service.key)}
+
+    def read_destinations(self, key: ServiceKey) -> dict[DestinationKey, Destination]:
+        """The destinations of a service, without anything that counts; none when the service is gone."""
+        request = wire.generic(wire.CMD_GET_DEST, wire.service_key_attribute(key))
+        found = self._dump(self._family, request, wire.destination_value, f"Reading destinations of service {key}")
+        return {destination.key: destination for destination in found}
+
     def read_service(self, key: ServiceKey) -> Reading:
         """One service with its destinations; nothing when it does not exist. Raises IpvsError."""
         request = wire.generic(wire.CMD_GET_SERVICE, wire.service_key_attribute(key))
@@ -200,13 +222,26 @@ class Kernel:
         """Version and number of buckets of the connection table."""
         return self._ask(wire.generic(wire.CMD_GET_INFO), wire.info_reply, "Reading the version of IPVS")
 
-    def timeouts(self) -> dict[str, int]:
-        """Connection timeouts in seconds."""
+    def timeouts(self) -> Timeouts:
+        """The timeouts of idle connections."""
         return self._ask(wire.generic(wire.CMD_GET_CONFIG), wire.timeouts_reply, "Reading the timeouts")
 
-    def daemons(self) -> list[dict[str, Any]]:
+    def set_timeouts(self, timeouts: Timeouts) -> None:
+        """Sets all timeouts. Raises KernelError."""
+        request = wire.generic(wire.CMD_SET_CONFIG, wire.timeouts_attributes(timeouts))
+        self._tell(request, f"{timeouts.command()} failed")
+
+    def daemons(self) -> list[Daemon]:
         """The running connection synchronisation daemons."""
         return self._dump(self._family, wire.generic(wire.CMD_GET_DAEMON), wire.daemon_reply, "Reading the daemons")
+
+    def apply_to_daemon(self, operation: DaemonOperation) -> None:
+        """Starts or stops a connection synchronisation daemon. Raises KernelError."""
+        if operation.action == START:
+            request = wire.generic(wire.CMD_NEW_DAEMON, wire.daemon_attribute(operation.daemon))
+        else:
+            request = wire.generic(wire.CMD_DEL_DAEMON, wire.daemon_key_attribute(operation.daemon.role))
+        self._tell(request, f"{operation.command()} failed")
 
     def apply(self, operations: Iterable[Operation]) -> None:
         """Carries out operations in order.
@@ -215,8 +250,12 @@ class Kernel:
         ones are not. Raises AnswersLostError when it is not known what was applied. Either way, read the table again.
         """
         pending = list(operations)
-        for first in range(0, len(pending), _BATCH):
-            self._apply_batch(pending[first : first + _BATCH])
+        first = 0
+        try:
+            for first in range(0, len(pending), _BATCH):
+                self._apply_batch(pending[first : first + _BATCH])
+        except OperationFailedError as error:
+            raise OperationFailedError(error.operation, error.cause, [*pending[:first], *error.done]) from None
 
     def _apply_batch(self, batch: Sequence[Operation]) -> None:
         first = self._sequence + 1
@@ -234,11 +273,26 @@ class Kernel:
                     refused[received.sequence] = number
         if refused:
             sequence = min(refused)
-            operation = batch[sequence - first]
-            raise OperationFailedError(operation, kernel_error(refused[sequence], "the kernel says"))
+            done = [operation for number, operation in enumerate(batch, first) if number not in refused]
+            raise OperationFailedError(
+                batch[sequence - first], kernel_error(refused[sequence], "the kernel says"), done
+            )
 
     def _ask(self, request: bytes, decode: Callable[[wire.Buffer, int, int], Reply], what: str) -> Reply:
         """The one answer to a request."""
+        reply = self._acknowledged(request, decode, what)
+        if reply is None:
+            raise wire.WireError(f"{what}: the kernel sent no answer.")
+        return reply
+
+    def _tell(self, request: bytes, what: str) -> None:
+        """Sends a request that the kernel only acknowledges."""
+        self._acknowledged(request, lambda _buffer, _start, _end: None, what)
+
+    def _acknowledged(
+        self, request: bytes, decode: Callable[[wire.Buffer, int, int], Reply], what: str
+    ) -> Reply | None:
+        """The answer to a request, if there is one before its acknowledgement."""
         self._sequence += 1
         sequence = self._sequence
         self._send(wire.message(self._family, wire.NLM_F_REQUEST | wire.NLM_F_ACK, sequence, request))
@@ -255,8 +309,6 @@ class Kernel:
                     raise kernel_error(number, what)
             elif received.kind == self._family:
                 reply = decode(buffer, received.start, received.end)
-        if reply is None:
-            raise wire.WireError(f"{what}: the kernel sent no answer.")
         return reply
 
     def _dump(
@@ -289,11 +341,16 @@ class Kernel:
                 number = wire.error_number(buffer, received)
                 if number:
                     raise kernel_error(number, what)
+                if received.kind == wire.NLMSG_ERROR:
+                    raise wire.WireError(f"{what}: the kernel acknowledged the request and listed nothing.")
         return entries, interrupted
 
     def _answers(self, last: Callable[[wire.Message], bool], what: str) -> Iterator[tuple[bytes, wire.Message]]:
         """What the kernel sends, up to and with the message that is the last. Raises KernelError and WireError."""
+        end = time.monotonic() + _WHOLE_ANSWER_SECONDS
         while True:
+            if time.monotonic() > end:
+                raise AnswersLostError(errno.ETIMEDOUT, f"{what}: the kernel's answer does not end")
             try:
                 buffer = self._socket.recv(_RECEIVE_SIZE)
             except OSError as error:
@@ -302,6 +359,8 @@ class Kernel:
                 raise wire.WireError(f"{what}: the kernel sent an empty answer.")
             ended = False
             for received in wire.messages(buffer):
+                if received.kind == wire.NLMSG_OVERRUN:
+                    raise kernel_error(errno.ENOBUFS, what)
                 yield buffer, received
                 ended = ended or last(received)
             if ended:

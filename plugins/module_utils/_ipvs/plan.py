@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Iterator
+from typing import Iterable, Iterator, Mapping
 
 from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.model import (
     Destination,
@@ -59,9 +59,11 @@ def plan(*, current: Table, desired: Table) -> list[Operation]:
     operations += [
         Operation(EDIT, desired.services[key]) for key in common if desired.services[key] != current.services[key]
     ]
-    for key in new + common:
+    # Most services of a large table are as they shall be: their destinations are one and the same object.
+    differing = [key for key in common if current.destinations[key] is not desired.destinations[key]]
+    for key in new + differing:
         operations += _additions(key, current, desired)
-    for key in common:
+    for key in differing:
         operations += _reductions(key, current, desired)
     # The kernel removes the destinations of a removed service itself.
     operations += [Operation(DELETE, current.services[key]) for key in gone]
@@ -86,6 +88,40 @@ def _reductions(key: ServiceKey, current: Table, desired: Table) -> Iterator[Ope
     for each in sorted(before, key=DestinationKey.sorting):
         if each not in after:
             yield Operation(DELETE, service, before[each])
+
+
+def reverted(*, found: Table, before: Table, operations: Iterable[Operation]) -> Table:
+    """``found`` with every object that the operations name as it was ``before``, and all else as it is."""
+    services = dict(found.services)
+    destinations = {key: dict(members) for key, members in found.destinations.items()}
+    for operation in operations:
+        key = operation.service.key
+        if operation.destination is None:
+            if key not in before.services:
+                services.pop(key, None)
+                continue
+            services[key] = before.services[key]
+            if operation.action == DELETE:
+                destinations[key] = dict(before.destinations[key])
+        elif key in before.services:
+            _put_back(destinations.setdefault(key, {}), before.destinations[key], operation.destination.key)
+    return Table(services, {key: members for key, members in destinations.items() if key in services})
+
+
+def _put_back(
+    members: dict[DestinationKey, Destination], before: Mapping[DestinationKey, Destination], key: DestinationKey
+) -> None:
+    if key in before:
+        members[key] = before[key]
+    else:
+        members.pop(key, None)
+
+
+def restoring_lines(table: Table) -> list[str]:
+    """The table as lines that ``ipvsadm -R`` reads; thresholds, which ``ipvsadm -S`` does not print, are there too."""
+    operations = plan(current=Table(), desired=table)
+    by_service = sorted(operations, key=lambda operation: operation.service.key.sorting())
+    return [operation.command().split(" ", 1)[1] for operation in by_service]
 
 
 def _sorted(keys: Iterator[ServiceKey]) -> list[ServiceKey]:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any, Dict
 
+from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.daemon import ROLES
+from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.desired import PURGES
 from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.model import (
     FAMILIES,
     FORWARDINGS,
@@ -58,3 +60,36 @@ DESTINATION: Spec = {
 }
 
 STATE: Spec = {"state": {"type": "str", "choices": ["present", "absent"], "default": "present"}}
+
+TABLE: Spec = {
+    "services": {
+        "type": "list",
+        "elements": "dict",
+        "required": True,
+        "options": {
+            **SERVICE_KEY,
+            **SERVICE,
+            "destinations": {"type": "list", "elements": "dict", "options": {**DESTINATION_KEY, **DESTINATION}},
+        },
+    },
+    "purge": {"type": "str", "choices": list(PURGES), "default": "none"},
+    "scope": {"type": "list", "elements": "str"},
+    "keep_weights": {"type": "bool", "default": False},
+    "allow_empty": {"type": "bool", "default": False},
+}
+
+TIMEOUTS: Spec = {
+    "tcp": {"type": "int"},
+    "tcp_fin": {"type": "int"},
+    "udp": {"type": "int"},
+}
+
+DAEMON: Spec = {
+    "role": {"type": "str", "choices": list(ROLES), "required": True},
+    "interface": {"type": "str"},
+    "sync_id": {"type": "int"},
+    "multicast_group": {"type": "str"},
+    "multicast_port": {"type": "int"},
+    "multicast_ttl": {"type": "int"},
+    "max_length": {"type": "int"},
+}

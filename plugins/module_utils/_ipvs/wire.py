@@ -15,6 +15,7 @@ import operator
 import struct
 from typing import Iterator, NamedTuple, Sequence, Union
 
+from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.daemon import BACKUP, MASTER, Daemon
 from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.model import (
     Connections,
     Counters,
@@ -28,6 +29,7 @@ from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.model import (
     packed_address,
     unpacked_address,
 )
+from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.timeouts import Timeouts
 
 Buffer = Union[bytes, bytearray, memoryview]
 
@@ -35,6 +37,7 @@ Buffer = Union[bytes, bytearray, memoryview]
 NLM_F_REQUEST, NLM_F_ACK, NLM_F_DUMP_INTR, NLM_F_DUMP = 0x1, 0x4, 0x10, 0x300
 NLMSG_ERROR, NLMSG_DONE, NLMSG_OVERRUN, NLMSG_MIN_TYPE = 2, 3, 4, 16
 NLA_TYPE_MASK, NLA_F_NESTED = 0x3FFF, 0x8000
+_MAX_ERRNO = 4095  # linux/err.h
 
 # linux/genetlink.h
 GENL_ID_CTRL, CTRL_CMD_GETFAMILY, CTRL_ATTR_FAMILY_ID, CTRL_ATTR_FAMILY_NAME = 0x10, 3, 1, 2
@@ -44,7 +47,8 @@ FAMILY_NAME = "IPVS"
 FAMILY_VERSION = 1
 CMD_NEW_SERVICE, CMD_SET_SERVICE, CMD_DEL_SERVICE, CMD_GET_SERVICE = 1, 2, 3, 4
 CMD_NEW_DEST, CMD_SET_DEST, CMD_DEL_DEST, CMD_GET_DEST = 5, 6, 7, 8
-CMD_GET_DAEMON, CMD_GET_CONFIG, CMD_GET_INFO = 11, 13, 15
+CMD_NEW_DAEMON, CMD_DEL_DAEMON, CMD_GET_DAEMON = 9, 10, 11
+CMD_SET_CONFIG, CMD_GET_CONFIG, CMD_GET_INFO = 12, 13, 15
 _ATTR_SERVICE, _ATTR_DEST, _ATTR_DAEMON = 1, 2, 3
 _ATTR_TIMEOUT_TCP, _ATTR_TIMEOUT_TCP_FIN, _ATTR_TIMEOUT_UDP = 4, 5, 6
 _SVC_AF, _SVC_PROTOCOL, _SVC_ADDR, _SVC_PORT, _SVC_FWMARK, _SVC_SCHED_NAME = 1, 2, 3, 4, 5, 6
@@ -66,13 +70,14 @@ _PROTOCOL_NUMBER = {"tcp": 6, "udp": 17, "sctp": 132}
 _FORWARDING_NUMBER = {"nat": 0, "tunnel": 2, "direct": 3}
 _TUNNEL_TYPE_NUMBER = {"ipip": 0, "gue": 1, "gre": 2}
 _CHECKSUM_NUMBER = {"none": 0, "standard": 1, "remote": 2}
+_DAEMON_ROLE_NUMBER = {MASTER: 1, BACKUP: 2}
 _FAMILY = {number: name for name, number in _FAMILY_NUMBER.items()}
 _PROTOCOL = {number: name for name, number in _PROTOCOL_NUMBER.items()}
 # 1 is "local node", which the kernel once made of direct for its own addresses; ipvsadm writes it as -g too.
 _FORWARDING = {**{number: name for name, number in _FORWARDING_NUMBER.items()}, 1: "direct"}
 _TUNNEL_TYPE = {number: name for name, number in _TUNNEL_TYPE_NUMBER.items()}
 _CHECKSUM = {number: name for name, number in _CHECKSUM_NUMBER.items()}
-_DAEMON_ROLE = {1: "master", 2: "backup"}
+_DAEMON_ROLE = {number: name for name, number in _DAEMON_ROLE_NUMBER.items()}
 
 _MESSAGE = struct.Struct("=IHHII")  # struct nlmsghdr: length, type, flags, sequence number, port
 _GENERIC = struct.Struct("=BBxx")  # struct genlmsghdr: command, version
@@ -152,8 +157,10 @@ def error_number(buffer: Buffer, received: Message) -> int:
     """The error number of an NLMSG_ERROR or NLMSG_DONE message, 0 for success. Raises WireError."""
     if received.end - received.start < _ERROR.size:
         raise WireError("A netlink acknowledgement is cut off.")
-    number: int = _ERROR.unpack_from(buffer, received.start)[0]
-    return -number
+    number: int = -_ERROR.unpack_from(buffer, received.start)[0]
+    if not 0 <= number <= _MAX_ERRNO:
+        raise WireError(f"A netlink acknowledgement says error {number}, which cannot be.")
+    return number
 
 
 class Attributes:
@@ -200,18 +207,23 @@ class Attributes:
 
     def text(self, kind: int, what: str) -> str:
         """A string that the kernel ends with a zero byte."""
+        text, zero, rest = self.raw(kind, what).partition(b"\0")
+        if not zero or rest:
+            raise WireError(f"The kernel's {what} does not end where it should.")
         try:
-            return self.raw(kind, what).split(b"\0", 1)[0].decode("ascii")
+            decoded = text.decode("utf-8")  # the name of an interface can be anything
         except UnicodeDecodeError:
             raise WireError(f"The kernel's {what} is not text.") from None
+        if not decoded.isprintable() or not decoded:
+            raise WireError(f"The kernel's {what} is not a name: {decoded!r}.")
+        return decoded
 
-    def address(self, kind: int, family: str, what: str) -> str:
-        """An address; the kernel keeps 16 bytes for either family."""
+    def address(self, kind: int, family: str, what: str, *, size: int = 16) -> str:
+        """An address; nearly everywhere the kernel keeps 16 bytes for either family."""
         packed = self.raw(kind, what)
-        size = 16 if family == "ipv6" else 4
-        if len(packed) not in (size, 16):
-            raise WireError(f"The kernel's {what} has {len(packed)} bytes.")
-        return unpacked_address(packed[:size])
+        if len(packed) != size:
+            raise WireError(f"The kernel's {what} has {len(packed)} bytes instead of {size}.")
+        return unpacked_address(packed if family == "ipv6" else packed[:4])
 
 
 def _attribute(kind: int, payload: bytes) -> bytes:
@@ -223,7 +235,7 @@ def _nested(kind: int, *attributes: bytes) -> bytes:
 
 
 def _text(kind: int, text: str) -> bytes:
-    return _attribute(kind, text.encode("ascii") + b"\0")
+    return _attribute(kind, text.encode("utf-8") + b"\0")
 
 
 def _u16(kind: int, number: int) -> bytes:
@@ -316,13 +328,23 @@ def destination_attribute(destination: Destination) -> bytes:
 
 
 def service_reply(buffer: Buffer, start: int, end: int) -> tuple[Service, Counters]:
-    """The service in a generic netlink payload. Raises WireError."""
+    """The service in a generic netlink payload, and what it counted. Raises WireError."""
     found = Attributes(buffer, start + GENERIC_SIZE, end).nested(_ATTR_SERVICE, "service")
+    service = _service(found)
+    return service, _counters(buffer, found.place(_SVC_STATS64, f"counters of service {service.key}"))
+
+
+def service_value(buffer: Buffer, start: int, end: int) -> Service:
+    """The service in a generic netlink payload. Raises WireError."""
+    return _service(Attributes(buffer, start + GENERIC_SIZE, end).nested(_ATTR_SERVICE, "service"))
+
+
+def _service(found: Attributes) -> Service:
     key = _service_key(found)
     scheduler = found.text(_SVC_SCHED_NAME, "scheduler")
     flags = found.number(_SVC_FLAGS, _FLAGS, f"flags of service {key}")
     persistence = found.number(_SVC_TIMEOUT, _U32, f"persistence of service {key}") if flags & _FLAG_PERSISTENT else 0
-    service = Service(
+    return Service(
         key=key,
         scheduler=scheduler,
         scheduler_flags=flag_names(scheduler, (flags & _FLAG_SCHEDULER_MASK) >> _FLAG_SCHEDULER_SHIFT),
@@ -333,13 +355,15 @@ def service_reply(buffer: Buffer, start: int, end: int) -> tuple[Service, Counte
         else None,
         one_packet=bool(flags & _FLAG_ONE_PACKET),
     )
-    return service, _counters(buffer, found.place(_SVC_STATS64, f"counters of service {key}"))
 
 
 def _service_key(found: Attributes) -> ServiceKey:
     family = _known(_FAMILY, found.number(_SVC_AF, _U16, "address family"), "address family")
     if _SVC_FWMARK in found:
-        return ServiceKey(family=family, fwmark=found.number(_SVC_FWMARK, _U32, "firewall mark"))
+        fwmark = found.number(_SVC_FWMARK, _U32, "firewall mark")
+        if not fwmark:
+            raise WireError("The kernel says firewall mark 0, which stands for no mark.")
+        return ServiceKey(family=family, fwmark=fwmark)
     return ServiceKey(
         family=family,
         protocol=_known(_PROTOCOL, found.number(_SVC_PROTOCOL, _U16, "protocol"), "protocol"),
@@ -350,20 +374,38 @@ def _service_key(found: Attributes) -> ServiceKey:
 
 def _persistence_netmask(found: Attributes, key: ServiceKey) -> str:
     if key.family == "ipv6":
-        return str(found.number(_SVC_NETMASK, _U32, f"netmask of service {key}"))
-    return found.address(_SVC_NETMASK, "ipv4", f"netmask of service {key}")
+        length = found.number(_SVC_NETMASK, _U32, f"netmask of service {key}")
+        if not 1 <= length <= 128:
+            raise WireError(f"The kernel says prefix length {length} for service {key}, which is none of IPv6.")
+        return str(length)
+    return found.address(_SVC_NETMASK, "ipv4", f"netmask of service {key}", size=4)
 
 
 def destination_reply(buffer: Buffer, start: int, end: int) -> tuple[Destination, Connections, Counters]:
-    """The destination in a generic netlink payload. Raises WireError."""
+    """The destination in a generic netlink payload, its connections and what it counted. Raises WireError."""
     found = Attributes(buffer, start + GENERIC_SIZE, end).nested(_ATTR_DEST, "destination")
+    connections = Connections(
+        active=found.number(_DEST_ACTIVE_CONNS, _U32, "active connections"),
+        inactive=found.number(_DEST_INACT_CONNS, _U32, "inactive connections"),
+        persistent=found.number(_DEST_PERSIST_CONNS, _U32, "persistent connections"),
+    )
+    counters = _counters(buffer, found.place(_DEST_STATS64, "counters of a destination"))
+    return _destination(found), connections, counters
+
+
+def destination_value(buffer: Buffer, start: int, end: int) -> Destination:
+    """The destination in a generic netlink payload. Raises WireError."""
+    return _destination(Attributes(buffer, start + GENERIC_SIZE, end).nested(_ATTR_DEST, "destination"))
+
+
+def _destination(found: Attributes) -> Destination:
     family = _known(_FAMILY, found.number(_DEST_ADDR_FAMILY, _U16, "address family"), "address family")
     forwarding = _known(
         _FORWARDING, found.number(_DEST_FWD_METHOD, _U32, "forwarding method"), "forwarding method of a destination"
     )
-    # Kernels before 5.2 have neither types of tunnels nor their attributes.
+    # Kernels before 5.2 have neither types of tunnels nor their attributes, 5.2 itself has no checksums.
     tunnel = forwarding == "tunnel" and _DEST_TUN_TYPE in found
-    destination = Destination(
+    return Destination(
         address=found.address(_DEST_ADDR, family, "destination address"),
         port=found.number(_DEST_PORT, _PORT, "destination port"),
         forwarding=forwarding,
@@ -375,15 +417,9 @@ def destination_reply(buffer: Buffer, start: int, end: int) -> tuple[Destination
         else ("ipip" if forwarding == "tunnel" else None),
         tunnel_port=found.number(_DEST_TUN_PORT, _PORT, "tunnel port") if tunnel else 0,
         tunnel_checksum=_known(_CHECKSUM, found.number(_DEST_TUN_FLAGS, _U16, "tunnel flags"), "tunnel flags")
-        if tunnel
+        if tunnel and _DEST_TUN_FLAGS in found
         else "none",
     )
-    connections = Connections(
-        active=found.number(_DEST_ACTIVE_CONNS, _U32, "active connections"),
-        inactive=found.number(_DEST_INACT_CONNS, _U32, "inactive connections"),
-        persistent=found.number(_DEST_PERSIST_CONNS, _U32, "persistent connections"),
-    )
-    return destination, connections, _counters(buffer, found.place(_DEST_STATS64, "counters of a destination"))
 
 
 def _counters(buffer: Buffer, place: tuple[int, int]) -> Counters:
@@ -397,37 +433,70 @@ def _counters(buffer: Buffer, place: tuple[int, int]) -> Counters:
     return Counters(*(found.number(kind, _U64, "counter") for kind in range(_STATS_FIRST, _STATS_LAST + 1)))
 
 
-def daemon_reply(buffer: Buffer, start: int, end: int) -> dict[str, str | int | None]:
-    """A connection synchronisation daemon in the option names of ``ipvs_sync``. Raises WireError."""
+def daemon_key_attribute(role: str) -> bytes:
+    """The daemon attribute that only says which daemon is meant."""
+    return _nested(_ATTR_DAEMON, _u32(_DAEMON_STATE, _DAEMON_ROLE_NUMBER[role]))
+
+
+def daemon_attribute(daemon: Daemon) -> bytes:
+    """The daemon attribute with everything that is known: the kernel chooses what is not said."""
+    attributes = [
+        _u32(_DAEMON_STATE, _DAEMON_ROLE_NUMBER[daemon.role]),
+        _text(_DAEMON_MCAST_IFN, daemon.interface),
+        _u32(_DAEMON_SYNC_ID, daemon.sync_id),
+    ]
+    if daemon.multicast_group is not None:
+        kind = _DAEMON_MCAST_GROUP6 if ":" in daemon.multicast_group else _DAEMON_MCAST_GROUP
+        attributes.append(_attribute(kind, packed_address(daemon.multicast_group)))
+    if daemon.multicast_port is not None:
+        attributes.append(_u16(_DAEMON_MCAST_PORT, daemon.multicast_port))  # unlike all other ports in machine order
+    if daemon.multicast_ttl is not None:
+        attributes.append(_attribute(_DAEMON_MCAST_TTL, _U8.pack(daemon.multicast_ttl)))
+    if daemon.max_length is not None:
+        attributes.append(_u16(_DAEMON_SYNC_MAXLEN, daemon.max_length))
+    return _nested(_ATTR_DAEMON, *attributes)
+
+
+def daemon_reply(buffer: Buffer, start: int, end: int) -> Daemon:
+    """The connection synchronisation daemon in a generic netlink payload. Raises WireError."""
     found = Attributes(buffer, start + GENERIC_SIZE, end).nested(_ATTR_DAEMON, "daemon")
     group = None
     if _DAEMON_MCAST_GROUP in found:
-        group = found.address(_DAEMON_MCAST_GROUP, "ipv4", "multicast group")
+        group = found.address(_DAEMON_MCAST_GROUP, "ipv4", "multicast group", size=4)
     elif _DAEMON_MCAST_GROUP6 in found:
         group = found.address(_DAEMON_MCAST_GROUP6, "ipv6", "multicast group")
-    return {
-        "role": _known(_DAEMON_ROLE, found.number(_DAEMON_STATE, _U32, "role of a daemon"), "role of a daemon"),
-        "interface": found.text(_DAEMON_MCAST_IFN, "multicast interface"),
-        "sync_id": found.number(_DAEMON_SYNC_ID, _U32, "sync id"),
-        "multicast_group": group,
-        "multicast_port": found.number(_DAEMON_MCAST_PORT, _U16, "multicast port")
+    return Daemon(
+        role=_known(_DAEMON_ROLE, found.number(_DAEMON_STATE, _U32, "role of a daemon"), "role of a daemon"),
+        interface=found.text(_DAEMON_MCAST_IFN, "multicast interface"),
+        sync_id=found.number(_DAEMON_SYNC_ID, _U32, "sync id"),
+        multicast_group=group,
+        multicast_port=found.number(_DAEMON_MCAST_PORT, _U16, "multicast port")
         if _DAEMON_MCAST_PORT in found
         else None,
-        "multicast_ttl": found.number(_DAEMON_MCAST_TTL, _U8, "multicast ttl") if _DAEMON_MCAST_TTL in found else None,
-        "max_length": found.number(_DAEMON_SYNC_MAXLEN, _U16, "longest message")
-        if _DAEMON_SYNC_MAXLEN in found
-        else None,
-    }
+        multicast_ttl=found.number(_DAEMON_MCAST_TTL, _U8, "multicast ttl") if _DAEMON_MCAST_TTL in found else None,
+        max_length=found.number(_DAEMON_SYNC_MAXLEN, _U16, "longest message") if _DAEMON_SYNC_MAXLEN in found else None,
+    )
 
 
-def timeouts_reply(buffer: Buffer, start: int, end: int) -> dict[str, int]:
-    """The connection timeouts in seconds. Raises WireError."""
+def timeouts_attributes(timeouts: Timeouts) -> bytes:
+    """The attributes with all timeouts."""
+    return b"".join(
+        (
+            _u32(_ATTR_TIMEOUT_TCP, timeouts.tcp),
+            _u32(_ATTR_TIMEOUT_TCP_FIN, timeouts.tcp_fin),
+            _u32(_ATTR_TIMEOUT_UDP, timeouts.udp),
+        )
+    )
+
+
+def timeouts_reply(buffer: Buffer, start: int, end: int) -> Timeouts:
+    """The timeouts in a generic netlink payload. Raises WireError."""
     found = Attributes(buffer, start + GENERIC_SIZE, end)
-    return {
-        "tcp": found.number(_ATTR_TIMEOUT_TCP, _U32, "TCP timeout"),
-        "tcp_fin": found.number(_ATTR_TIMEOUT_TCP_FIN, _U32, "TCP FIN timeout"),
-        "udp": found.number(_ATTR_TIMEOUT_UDP, _U32, "UDP timeout"),
-    }
+    return Timeouts(
+        tcp=found.number(_ATTR_TIMEOUT_TCP, _U32, "TCP timeout"),
+        tcp_fin=found.number(_ATTR_TIMEOUT_TCP_FIN, _U32, "TCP FIN timeout"),
+        udp=found.number(_ATTR_TIMEOUT_UDP, _U32, "UDP timeout"),
+    )
 
 
 def info_reply(buffer: Buffer, start: int, end: int) -> tuple[str, int]:
