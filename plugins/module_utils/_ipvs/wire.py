@@ -163,8 +163,12 @@ def error_number(buffer: Buffer, received: Message) -> int:
     return number
 
 
+# Padding is there several times and never read.
+_REPEATED = (0, 0)
+
+
 class Attributes:
-    """The attributes in ``buffer[start:end]`` by their numbers; of two with one number the last counts."""
+    """The attributes in ``buffer[start:end]`` by their numbers. One that is there twice cannot be read."""
 
     def __init__(self, buffer: Buffer, start: int, end: int) -> None:
         self._buffer = buffer
@@ -176,7 +180,8 @@ class Attributes:
                 raise WireError(
                     f"A netlink attribute at byte {start} says it is {length} bytes long, {end - start} are left."
                 )
-            places[kind & NLA_TYPE_MASK] = (start + 4, start + length)
+            kind &= NLA_TYPE_MASK
+            places[kind] = _REPEATED if kind in places else (start + 4, start + length)
             start += (length + 3) & ~3
         if start < end:
             raise WireError(f"A netlink attribute is cut off at byte {start}.")
@@ -187,9 +192,12 @@ class Attributes:
     def place(self, kind: int, what: str) -> tuple[int, int]:
         """Where the payload of an attribute is that must be there."""
         try:
-            return self._places[kind]
+            place = self._places[kind]
         except KeyError:
             raise WireError(f"The kernel's answer lacks {what}.") from None
+        if place is _REPEATED:
+            raise WireError(f"The kernel's answer has {what} more than once.")
+        return place
 
     def number(self, kind: int, form: struct.Struct, what: str) -> int:
         start, end = self.place(kind, what)
