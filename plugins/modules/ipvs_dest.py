@@ -10,7 +10,7 @@ module: ipvs_dest
 short_description: Manage a destination of a service in the kernel's IPVS table
 version_added: 0.1.0
 description:
-  - Adds, changes or removes one destination, a real server inside one service of the IPVS table.
+  - Adds, changes, drains or removes one destination, a real server inside one service of the IPVS table.
   - What is not given stays as it is on a destination that exists; on creation the kernel's usual default is used.
   - A destination is changed in place, so its connections stay. Other destinations are never touched.
 author: The lvs.cluster contributors (@lvs-cluster)
@@ -63,10 +63,33 @@ options:
     type: str
     choices: [none, standard, remote]
   state:
-    description: Whether the destination is there. V(absent) cuts connections off; O(weight=0) first lets them end.
+    description:
+      - V(present) and V(absent) say whether the destination is there. V(absent) cuts its connections off.
+      - V(drained) gives a destination that exists weight 0, so that it gets no new connections and keeps those it has.
+        It creates nothing. Other options may be given as with V(present), but no O(weight) other than V(0).
     type: str
-    choices: [present, absent]
+    choices: [present, absent, drained]
     default: present
+  wait:
+    description:
+      - With O(state=drained), whether to wait until the destination has no active, inactive and persistent connections.
+        With other states, and in check mode, it has no effect.
+      - The kernel announces the end of no connection, so it is asked twice a second. Other tasks may change the table
+        meanwhile.
+      - When another program removes the destination or gives it a weight again, the task fails at once.
+    type: bool
+    default: false
+  wait_timeout:
+    description:
+      - For how many seconds O(wait) waits; V(0) looks once. Then the task fails and says how many connections of each
+        kind are left; the destination keeps weight 0, and the return values are the same as of a success.
+      - Closed TCP connections count as inactive for up to two minutes; UDP ones end with their timeout, see
+        M(lvs.cluster.ipvs_timeouts).
+      - A persistent connection lives for the service's persistence after the client's last connection, so give more
+        than that. A client that comes again meanwhile still gets the drained real server, unless the sysctl
+        C(net.ipv4.vs.expire_quiescent_template) is 1, which the role lvs.cluster.director sets.
+    type: int
+    default: 300
 seealso:
   - module: lvs.cluster.ipvs_service
   - module: lvs.cluster.ipvs_info
@@ -80,11 +103,27 @@ EXAMPLES = r"""
     destination: 192.0.2.21
     weight: 3
 
-- name: Give it no new connections
+- name: Give it no new connections, and wait until those that it has are over
   lvs.cluster.ipvs_dest:
     address: 192.0.2.100
     port: 80
     destination: 192.0.2.21
+    state: drained
+    wait: true
+    wait_timeout: 600
+
+- name: Remove it
+  lvs.cluster.ipvs_dest:
+    address: 192.0.2.100
+    port: 80
+    destination: 192.0.2.21
+    state: absent
+
+- name: Give a real server no new connections
+  lvs.cluster.ipvs_dest:
+    address: 192.0.2.100
+    port: 80
+    destination: 192.0.2.22
     weight: 0
   register: real_server
 
@@ -127,7 +166,7 @@ from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.entries import c
 
 
 def main() -> None:
-    arguments = {**spec.SERVICE_KEY, **spec.DESTINATION_KEY, **spec.DESTINATION, **spec.STATE}
+    arguments = {**spec.SERVICE_KEY, **spec.DESTINATION_KEY, **spec.DESTINATION, **spec.DESTINATION_STATE}
     change_destination(AnsibleModule(argument_spec=arguments, supports_check_mode=True))
 
 

@@ -9,6 +9,12 @@ from typing import TYPE_CHECKING, Any, Callable, Collection, Mapping
 
 from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.change import Change, Intent, change
 from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.desired import KEY_OPTIONS
+from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.drain import (
+    NotDrainedError,
+    await_drained,
+    drained,
+    service_reading,
+)
 from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.info import shown_destination
 from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.model import (
     ModelError,
@@ -21,7 +27,7 @@ from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.model import (
     service_key,
 )
 from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.netlink import Kernel, Reading
-from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.runner import opened, run
+from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.runner import run
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -69,35 +75,43 @@ def _changed_service(module: AnsibleModule) -> Mapping[str, Any]:
 
 def _changed_destination(module: AnsibleModule) -> Mapping[str, Any]:
     key = _service_key(module)
+    state, seconds = module.params["state"], module.params["wait_timeout"]
     destination = destination_key(
         key, destination=module.params["destination"], destination_port=module.params["destination_port"]
     )
+    if seconds < 0:
+        raise ModelError(f"wait_timeout must be 0 seconds or more, got {seconds}.")
 
     def wanted(table: Table) -> Table:
-        if module.params["state"] == "absent":
+        if state == "absent":
             return table.without_destination(key, destination) if key in table.services else table
+        if state == "drained":
+            return drained(table, key, destination, module.params)
         if key not in table.services:
             raise ModelError(missing_service(key))
         present = table.destinations[key].get(destination)
         return table.with_destination(key, merged_destination(key, destination, present, module.params))
 
     done = _change(module, key, wanted)
-    value = done.after.destinations.get(key, {}).get(destination)
-    return {
-        **done.as_results(),
-        "destination": shown_destination(value, _reading(module, key), key) if value else None,
-    }
+
+    def results(table: Table, reading: Reading) -> dict[str, Any]:
+        value = table.destinations.get(key, {}).get(destination)
+        return {**done.as_results(), "destination": shown_destination(value, reading, key) if value else None}
+
+    if state != "drained" or not module.params["wait"] or module.check_mode:
+        return results(done.after, service_reading(module, key))
+    try:
+        # Nothing is locked any more: others may change the table while this one waits.
+        return results(done.after, await_drained(module, key, destination, seconds=seconds))
+    except NotDrainedError as error:
+        now = service_reading(module, key)
+        error.results = results(now.table, now)
+        raise
 
 
 def _change(module: AnsibleModule, key: ServiceKey, wanted: Callable[[Table], Table]) -> Change:
     # Nothing has to be loaded to take something away.
-    return change(module, _OneService(key, wanted), load=module.params["state"] != "absent")
-
-
-def _reading(module: AnsibleModule, key: ServiceKey) -> Reading:
-    """The service as it is now, with its connections."""
-    with opened(module, load=False) as kernel:
-        return kernel.read_service(key) if kernel else Reading()
+    return change(module, _OneService(key, wanted), load=module.params["state"] == "present")
 
 
 def _service_key(module: AnsibleModule) -> ServiceKey:

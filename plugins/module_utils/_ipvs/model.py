@@ -37,7 +37,12 @@ _PLAIN_FLAG_NAMES = ("flag-1", "flag-2", "flag-3")
 
 
 class IpvsError(Exception):
-    """Anything about the IPVS table that cannot be done. Its text is a sentence for the user."""
+    """Anything about the IPVS table that cannot be done. Its text is a sentence for the user.
+
+    ``results`` is what the module returns beside it, for a failure after something was done.
+    """
+
+    results: Mapping[str, Any] = {}
 
 
 class ModelError(IpvsError):

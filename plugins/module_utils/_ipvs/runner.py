@@ -36,7 +36,7 @@ def run(module: AnsibleModule, results: Callable[[], Mapping[str, Any]]) -> None
     except (NotPermittedError, PermissionError):
         module.fail_json(msg=NEEDS_ROOT)
     except IpvsError as error:
-        module.fail_json(msg=str(error))
+        module.fail_json(msg=str(error), **error.results)
     else:
         module.exit_json(**found)
 

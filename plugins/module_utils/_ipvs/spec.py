@@ -61,6 +61,12 @@ DESTINATION: Spec = {
 
 STATE: Spec = {"state": {"type": "str", "choices": ["present", "absent"], "default": "present"}}
 
+DESTINATION_STATE: Spec = {
+    "state": {"type": "str", "choices": ["present", "absent", "drained"], "default": "present"},
+    "wait": {"type": "bool", "default": False},
+    "wait_timeout": {"type": "int", "default": 300},
+}
+
 TABLE: Spec = {
     "services": {
         "type": "list",
