@@ -43,7 +43,7 @@ options:
       - V(0) stands for all ports; the kernel demands persistence for it.
     type: int
   protocol:
-    description: The protocol of a service with an O(address).
+    description: The protocol of a service with an O(address). V(sctp) since Linux 2.6.34 and C(ipvsadm) 1.28.
     type: str
     choices: [tcp, udp, sctp]
     default: tcp

@@ -35,7 +35,8 @@ options:
   forwarding:
     description:
       - How packets reach the real server. V(direct) on creation.
-      - A real server of another address family than the service can be reached by V(tunnel) only.
+      - A real server of another address family than the service can be reached by V(tunnel) only, since Linux 3.18 and
+        C(ipvsadm) 1.28.
     type: str
     choices: [direct, nat, tunnel]
   weight:
@@ -50,16 +51,21 @@ options:
       - V(0), as on creation, means three quarters of O(upper_threshold).
     type: int
   tunnel_type:
-    description: How O(forwarding=tunnel) wraps packets. V(ipip) on creation.
+    description:
+      - How O(forwarding=tunnel) wraps packets. V(ipip) on creation.
+      - V(gue) since Linux 5.2, V(gre) since Linux 5.3, both since C(ipvsadm) 1.31.
     type: str
     choices: [ipip, gue, gre]
   tunnel_port:
-    description: The UDP port of O(tunnel_type=gue) on the real server; required for it, and for it only.
+    description:
+      - The UDP port of O(tunnel_type=gue) on the real server; required for it, and for it only.
+      - Since Linux 5.2 and C(ipvsadm) 1.31.
     type: int
   tunnel_checksum:
     description:
       - The checksum in the wrapping header, V(none) on creation.
       - V(standard) is for V(gue) and V(gre), V(remote) (remote checksum offload) for V(gue).
+      - Both since Linux 5.3 and C(ipvsadm) 1.31.
     type: str
     choices: [none, standard, remote]
   state:

@@ -27,6 +27,7 @@ options:
     description:
       - How connections are spread over the destinations. V(wlc) on creation.
       - Its kernel module, C(ip_vs_) and the name, must be there for the running kernel.
+      - V(fo) since Linux 3.18, V(ovf) since 4.3, V(mh) since 4.18, V(twos) since 5.12; any C(ipvsadm).
     type: str
     choices: [rr, wrr, lc, wlc, lblc, lblcr, dh, sh, sed, nq, fo, ovf, mh, twos]
   scheduler_flags:
@@ -36,6 +37,7 @@ options:
         give to V(flag-1) and V(flag-2).
       - When O(scheduler) changes and this option is not given, the service has no flags afterwards, because they meant
         something to the old scheduler only.
+      - Since Linux 3.11 and C(ipvsadm) 1.27, those of O(scheduler=mh) since Linux 4.18 and C(ipvsadm) 1.30.
     type: list
     elements: str
     choices: [sh-fallback, sh-port, mh-fallback, mh-port, flag-1, flag-2, flag-3]
@@ -48,11 +50,15 @@ options:
       - Every client for itself on creation. Needs O(persistence).
     type: str
   persistence_engine:
-    description: V(sip) keeps the calls of one SIP Call-ID together; V(none) removes it. Needs O(persistence).
+    description:
+      - V(sip) keeps the calls of one SIP Call-ID together; V(none) removes it. Needs O(persistence).
+      - Since Linux 2.6.37 and C(ipvsadm) 1.26.
     type: str
     choices: [sip, none]
   one_packet:
-    description: Whether each packet is scheduled for itself. For UDP and firewall marks only.
+    description:
+      - Whether each packet is scheduled for itself. For UDP and firewall marks only.
+      - Since Linux 2.6.36 and C(ipvsadm) 1.26.
     type: bool
   state:
     description: Whether the service is there. V(absent) removes its destinations with it.
