@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from .finding import Finding
 from .mistakes import listed
-from .observed import SeenHost, View, normal
+from .observed import TABLE_UNIT, SeenHost, View, normal
 
 
 def check_unreachable_hosts(view: View) -> Iterator[Finding]:
@@ -60,6 +60,26 @@ def check_daemon(view: View) -> Iterator[Finding]:
                 "keepalived runs, but does not start at boot.",
                 "The unit is disabled.",
                 "Run systemctl enable keepalived, or run site.yml again.",
+            )
+
+
+def check_table_unit(view: View) -> Iterator[Finding]:
+    for director in view.looked_at_directors:
+        if view.is_checked:
+            continue  # keepalived brings its table itself
+        if not director.table_unit.get("enabled"):
+            yield Finding(
+                director.name,
+                "Its IPVS table does not come back at boot.",
+                f"The unit {TABLE_UNIT} is disabled or was removed.",
+                "Run site.yml again.",
+            )
+        elif not director.table_unit.get("active"):
+            yield Finding(
+                director.name,
+                f"The unit {TABLE_UNIT}, which brings its IPVS table back at boot, is not active.",
+                "It was stopped, or it failed: the kernel refused a line of /etc/lvs-cluster/table.rules.",
+                f"Read journalctl -u {TABLE_UNIT}, then run site.yml again.",
             )
 
 

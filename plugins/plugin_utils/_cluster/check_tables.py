@@ -12,6 +12,7 @@ from .check_directors import is_without_ip_vs
 from .finding import Finding, Found, key_text, named
 from .mistakes import listed
 from .observed import (
+    TABLE_UNIT,
     DestinationKey,
     SeenHost,
     ServiceKey,
@@ -26,7 +27,8 @@ from .observed import (
 def check_tables(view: View, found: Found) -> Iterator[Finding]:
     compared = []
     for director in view.looked_at_directors:
-        if not director.is_daemon_active or is_without_ip_vs(director):
+        # A keepalived that stops takes its services with it; those of the modules stay.
+        if (view.is_checked and not director.is_daemon_active) or is_without_ip_vs(director):
             continue  # named already
         if director.table is None:
             yield Finding(
@@ -39,28 +41,44 @@ def check_tables(view: View, found: Found) -> Iterator[Finding]:
             yield Finding(
                 director.name,
                 "Its IPVS table has none of the described services.",
-                "It was flushed (ipvsadm -C) behind keepalived's back, which does not repair it, not even on reload.",
-                "Run systemctl restart keepalived there.",
+                "It was flushed (ipvsadm -C) behind keepalived's back, which does not repair it, not even on reload."
+                if view.is_checked
+                else "It was flushed (ipvsadm -C), and nobody puts it back by himself.",
+                "Run systemctl restart keepalived there."
+                if view.is_checked
+                else f"Run site.yml again, or systemctl restart {TABLE_UNIT} there, which adds what the last run left.",
                 breaks=view.services_on(vip for vip in view.vips if view.may_serve(director, vip)),
             )
         else:
             compared.append(director)
             yield from _table_differences(view, director, director.table)
-    yield from _missing_destinations(view, compared, found)
+    if view.is_checked:
+        yield from _missing_destinations(view, compared, found)
 
 
 def _table_differences(view: View, director: SeenHost, table: t.Mapping[ServiceKey, Values]) -> Iterator[Finding]:
-    """Everything but missing destinations: those may be failed health checks."""
+    """Everything, but where health is checked no missing destinations: their checks may have failed."""
     for key, wanted in view.by_key.items():
         differences = ["it is missing"] if key not in table else _service_differences(wanted, table[key])
+        weights = _weight_differences(wanted, table.get(key))
+        breaks = frozenset([key] if view.may_serve(director, key[1]) else ())
+        if view.is_checked:
+            differences += weights
+        else:
+            if key in table:
+                differences += _missing_texts(wanted, table[key])
+            if weights:
+                yield _kept_weights(director, wanted, key, weights, breaks)
         if differences:
             yield Finding(
                 director.name,
                 f"Service {wanted['name']} ({key_text(key)}) is not as described in its table: "
                 f"{listed(differences, 'and')}.",
                 "It was changed by hand (ipvsadm), or the description was changed and site.yml not run.",
-                "Run site.yml again; where keepalived.conf is right already, systemctl restart keepalived.",
-                breaks=frozenset([key] if view.may_serve(director, key[1]) else ()),
+                "Run site.yml again; where keepalived.conf is right already, systemctl restart keepalived."
+                if view.is_checked
+                else "Run site.yml again.",
+                breaks=breaks,
             )
     vips = set(view.vips)
     for key in table.keys() - view.by_key.keys():
@@ -69,8 +87,44 @@ def _table_differences(view: View, director: SeenHost, table: t.Mapping[ServiceK
                 director.name,
                 f"Its table has a service {key_text(key)} that is not described.",
                 "It was added by hand (ipvsadm), or left over from an earlier description.",
-                "Describe it in lvs_cluster, or remove it with ipvsadm -D.",
+                "Describe it in lvs_cluster, or remove it with ipvsadm -D."
+                if view.is_checked
+                else "Describe it in lvs_cluster, or run site.yml again, which removes it: the VIP is the role's.",
             )
+
+
+def _kept_weights(
+    director: SeenHost, wanted: Values, key: ServiceKey, weights: Sequence[str], breaks: frozenset[ServiceKey]
+) -> Finding:
+    is_drained = any(" is 0 " in text for text in weights)
+    return Finding(
+        director.name,
+        f"Service {wanted['name']} ({key_text(key)}) has other weights than described in its table: "
+        f"{listed(weights, 'and')}.",
+        f"Somebody {'drained it (weight 0)' if is_drained else 'set it'} with ipvs_dest or ipvsadm: site.yml keeps "
+        "that while the description stays the same.",
+        "Set the described weight with lvs.cluster.ipvs_dest, or describe the new one in lvs_cluster and run site.yml.",
+        breaks=breaks,
+    )
+
+
+def _missing_texts(wanted: Values, seen: Values) -> list[str]:
+    present = destinations_of(seen)
+    return [
+        f"destination {_destination_text(key)} ({entry['host']}) is missing"
+        for key, entry in described_destinations(wanted).items()
+        if key not in present
+    ]
+
+
+def _weight_differences(wanted: Values, seen: Values | None) -> list[str]:
+    present = destinations_of(seen)
+    return [
+        f"weight of {entry['host']} ({_destination_text(key)}) is {present[key].get('weight')} "
+        f"instead of {entry['weight']}"
+        for key, entry in described_destinations(wanted).items()
+        if key in present and present[key].get("weight") != entry["weight"]
+    ]
 
 
 def _destination_text(key: DestinationKey) -> str:
@@ -91,10 +145,10 @@ def _service_differences(wanted: Values, seen: Values) -> list[str]:
             if not _is_sorry_server(wanted, key) or described.keys() & present.keys():
                 differences.append(f"destination {_destination_text(key)} is not described")
             continue
-        for option, value in (("weight", described[key]["weight"]), ("forwarding", wanted.get("forwarding"))):
-            if destination.get(option) != value:
-                name = f"{described[key]['host']} ({_destination_text(key)})"
-                differences.append(f"{option} of {name} is {destination.get(option)} instead of {value}")
+        forwarding = wanted.get("forwarding")
+        if destination.get("forwarding") != forwarding:
+            name = f"{described[key]['host']} ({_destination_text(key)})"
+            differences.append(f"forwarding of {name} is {destination.get('forwarding')} instead of {forwarding}")
     return differences
 
 

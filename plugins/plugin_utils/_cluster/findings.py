@@ -11,7 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from .check_directors import check_daemon, check_sysctls, check_unreachable_hosts, check_vip_holders, check_vip_places
+from .check_directors import (
+    check_daemon,
+    check_sysctls,
+    check_table_unit,
+    check_unreachable_hosts,
+    check_vip_holders,
+    check_vip_places,
+)
 from .check_packets import check_connections, check_neighbours, check_probe, check_shares
 from .check_real_servers import check_arp_hiding, check_hidden_vips, check_listeners
 from .check_tables import check_tables
@@ -22,6 +29,7 @@ from .observed import Values, View
 CAUSES: tuple[Callable[[View], Iterator[Finding]], ...] = (
     check_unreachable_hosts,
     check_daemon,
+    check_table_unit,
     check_sysctls,
     check_vip_holders,
     check_vip_places,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from .inventory import Address, Host
 
 FAILOVER = ("keepalived", "none")
-HEALTH_CHECKS = ("keepalived",)
+HEALTH_CHECKS = ("keepalived", "none")
 FORWARDING = ("direct",)
 PROTOCOLS = ("tcp", "udp", "sctp")
 SCHEDULERS = ("rr", "wrr", "lc", "wlc", "lblc", "lblcr", "dh", "sh", "sed", "nq", "fo", "ovf", "mh", "twos")
@@ -122,3 +122,4 @@ class Cluster:
 
 DEFAULT_VRRP = Vrrp()
 DEFAULT_CHECK = Check()
+NO_CHECK = Check(type="none")

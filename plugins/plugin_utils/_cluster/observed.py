@@ -22,6 +22,8 @@ ServiceKey = tuple[str, str, int]
 #: Address, port.
 DestinationKey = tuple[str, int]
 
+#: The unit of the role director that brings the table back at boot where the modules own it.
+TABLE_UNIT = "lvs-cluster-table"
 ANY_ADDRESS = {4: "0.0.0.0", 6: "::"}
 
 
@@ -107,6 +109,11 @@ class SeenHost:
     def is_daemon_enabled(self) -> bool:
         return bool((self.services.get("keepalived") or {}).get("enabled"))
 
+    @property
+    def table_unit(self) -> Values:
+        """What brings the table back at boot where the modules own it."""
+        return self.services.get(TABLE_UNIT) or {}
+
     def places_of(self, address: str) -> list[Values]:
         """Where the host has ``address``: none, or usually one place."""
         return [place for place in self.addresses if normal(place.get("address")) == address]
@@ -159,6 +166,8 @@ class View:
         self.by_key = {key_of(service): service for service in self.services}
         self.vips = [normal(vip.get("address")) for vip in first.get("director_vips") or ()]
         self.failover = str(first.get("director_failover", ""))
+        #: Whether keepalived owns the tables and takes dead real servers out of them; else the modules own them.
+        self.is_checked = first.get("director_health_checks") != "none"
         probe = observations.get("probe")
         self.probe: Values | None = probe if isinstance(probe, Mapping) else None
         self.neighbours = {

@@ -47,12 +47,12 @@ def _cluster(description: object, mistakes: list[Mistake], hosts: Hosts) -> Clus
     if not top.is_mapping:
         return None
     failover = top.choice("failover", "keepalived", FAILOVER, later=("heartbeat",))
-    health_checks = top.choice("health_checks", "keepalived", HEALTH_CHECKS, later=("ldirectord", "none"))
+    health_checks = top.choice("health_checks", "keepalived", HEALTH_CHECKS, later=("ldirectord",))
     forwarding = top.choice("forwarding", "direct", FORWARDING, later=("nat", "tunnel"))
     vrrp = _vrrp(top)
     if top.flag("connection_sync", False):
         top.note("connection_sync", "connection_sync true is not supported yet.", "Write false or leave it out.")
-    reader = Services(mistakes, hosts)
+    reader = Services(mistakes, hosts, is_checking=health_checks != "none")
     services = reader.services(top, forwarding)
     directors = hosts.read_directors(failover, reader.vip_families())
     reader.check_vips()

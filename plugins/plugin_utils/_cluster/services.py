@@ -17,6 +17,7 @@ from .model import (
     FORWARDING,
     MAX_PERSISTENCE,
     MAX_WEIGHT,
+    NO_CHECK,
     NUMBERED_FLAGS,
     PROTOCOLS,
     SCHEDULER_FLAGS,
@@ -43,9 +44,11 @@ _LONGEST_PATH = 1000
 class Services:
     """Reads services; what is wrong with them goes to ``mistakes``."""
 
-    def __init__(self, mistakes: list[Mistake], hosts: Hosts) -> None:
+    def __init__(self, mistakes: list[Mistake], hosts: Hosts, *, is_checking: bool = True) -> None:
         self.mistakes = mistakes
         self.hosts = hosts
+        #: Whether anybody checks the real servers' health.
+        self.is_checking = is_checking
         #: Where each VIP, name and key was said first.
         self.vips: dict[str, str] = {}
         self.names: dict[str, str] = {}
@@ -195,6 +198,8 @@ class Services:
 
     def check(self, section: Section, protocol: str, port: int | None) -> Check:
         if not section.has("check"):
+            if not self.is_checking:
+                return NO_CHECK
             self.check_protocol(section, protocol, DEFAULT_CHECK.type, has_port=False)
             return Check(port=port or 0)
         own = Section(self.mistakes, section.at("check"), section.get("check"), optional=_CHECK_KEYS["http"])
@@ -210,6 +215,9 @@ class Services:
                         f"{key} does not belong to a check of type {kind}.",
                         f"Leave it out, or write type {listed(types)}.",
                     )
+            if not self.is_checking:
+                self.check_checker(section, kind)
+                return NO_CHECK
             self.check_protocol(section, protocol, kind, has_port=own.has("port"))
         return Check(
             type=kind,
@@ -220,6 +228,14 @@ class Services:
             path=self.check_path(own),
             status=self.check_status(own),
         )
+
+    def check_checker(self, section: Section, kind: str) -> None:
+        if kind != "none":
+            section.note(
+                "check",
+                "Nobody would run it: health_checks is none.",
+                "Leave it out, or write health_checks: keepalived.",
+            )
 
     def check_protocol(self, section: Section, protocol: str, kind: str, *, has_port: bool) -> None:
         """Every check connects by TCP, and what answers on a UDP port need not answer TCP on the same number."""
@@ -357,6 +373,13 @@ class Services:
         if not isinstance(value, str):
             section.note(
                 "sorry_server", f"{shown(value)} is neither an address nor a host.", "Write an address or rs9."
+            )
+            return None
+        if not self.is_checking:
+            section.note(
+                "sorry_server",
+                "Nobody would put it in when all real servers are down: health_checks is none.",
+                "Leave it out, or write health_checks: keepalived.",
             )
             return None
         host, address = self.sorry_address(section, str(value), vip)

@@ -6,12 +6,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import typing as t
 from pathlib import Path
 
+import jinja2
 import yaml
 
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.compile import compile_cluster
@@ -21,6 +23,7 @@ from ansible_collections.lvs.cluster.tests.unit.plugins.plugin_utils._cluster.ex
     DIRECTORS,
     LAN,
     REAL_SERVERS,
+    VIP,
     VIP6,
     description,
     service,
@@ -66,6 +69,8 @@ CASES: dict[str, tuple[t.Sequence[Host], dict[str, object]]] = {
         DIRECTORS,
         description(service(real_servers=[{"host": "rs1", "weight": 0}, {"host": "rs2", "weight": 65535}])),
     ),
+    "no health checks": (DIRECTORS, description(health_checks="none")),
+    "one director without health checks": (DIRECTORS[:1], description(failover="none", health_checks="none")),
     "sorry server": (DIRECTORS, description(service(sorry_server="192.0.2.99"))),
     "smallest check": (
         DIRECTORS,
@@ -99,6 +104,23 @@ def variables() -> dict[str, dict[str, t.Any]]:
     given.update(yaml.safe_load((ROLE / "vars/main.yml").read_text(encoding="utf-8")))
     given["__director_left_out"] = []
     return {name: {**given, **plan} for name, plan in plans.items()}
+
+
+def rendered(given: dict[str, t.Any]) -> str:
+    template = jinja2.Environment(trim_blocks=True, keep_trailing_newline=True, loader=jinja2.FileSystemLoader(ROLE))
+    template.filters.update(comment=lambda text: f"# {text}", difference=lambda a, b: [x for x in a if x not in b])
+    template.tests["search"] = lambda text, pattern: re.search(pattern, text) is not None
+    names = {"ansible_managed": "Ansible", "inventory_hostname": "lb1"}
+    return template.get_template("templates/keepalived.conf.j2").render(**names, **given)
+
+
+def test_without_health_checks_keepalived_knows_the_vips_and_no_service() -> None:
+    cases = variables()
+    for name in ("no health checks", "one director without health checks"):
+        text = rendered(cases[name])
+        assert "virtual_server" not in text
+        assert f"{VIP}/32" in text
+    assert "virtual_server" in rendered(cases["plain"])
 
 
 def test_keepalived_accepts_what_the_template_makes_of_every_kind_of_description(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from ansible_collections.lvs.cluster.plugins.filter import (
     cluster_observations,
     cluster_plans,
     cluster_probe,
+    cluster_table,
 )
 
 ROOT = Path(__file__).parents[4]
@@ -28,6 +29,7 @@ FILTERS = {
     "cluster_findings": cluster_findings,
     "cluster_observations": cluster_observations,
     "cluster_probe": cluster_probe,
+    "cluster_table": cluster_table,
 }
 INVENTORY = {
     "all": {
@@ -169,6 +171,8 @@ def test_documentation_names_each_argument(name: str) -> None:
         ("cluster_observations", ({}, []), "must be hostvars"),
         ("cluster_observations", ({}, {}, None, "lb1"), "hosts must be a list of host names"),
         ("cluster_probe", ([],), "vars of a director's plan"),
+        ("cluster_table", ({},), "director_services of a director's plan"),
+        ("cluster_table", (["web"],), "director_services of a director's plan"),
     ],
 )
 def test_wrong_arguments_are_refused_with_a_sentence(name: str, arguments: tuple[t.Any, ...], words: str) -> None:

@@ -58,7 +58,7 @@ def _look(name: str, *, vips: list[dict[str, object]], listeners: list[dict[str,
             *vips,
         ],
         "listeners": [{"address": "0.0.0.0", "port": 22, "protocol": "tcp"}, *listeners],
-        "services": {"keepalived": {"active": True, "enabled": True}} if is_director else {},
+        "services": {},
         "sysctls": {"net.ipv4.vs.expire_nodest_conn": "1", "net.ipv4.vs.expire_quiescent_template": "1"}
         if is_director
         else {},
@@ -114,6 +114,12 @@ def table_of(plan: dict[str, t.Any]) -> dict[str, t.Any]:
     }
 
 
+def _units(plan: dict[str, t.Any]) -> dict[str, dict[str, bool]]:
+    is_checked = plan["vars"]["director_health_checks"] != "none"
+    units = ("keepalived",) if is_checked else ("keepalived", "lvs-cluster-table")
+    return {unit: {"active": True, "enabled": True} for unit in units}
+
+
 def observe(plans: dict[str, t.Any]) -> dict[str, t.Any]:
     """A healthy cluster: lb1 is active, and 20 connections to each service were shared evenly."""
     hosts: dict[str, t.Any] = {}
@@ -125,6 +131,7 @@ def observe(plans: dict[str, t.Any]) -> dict[str, t.Any]:
                 if name == "lb1"
             ]
             look = _look(name, vips=vips, listeners=[])
+            look["services"] = _units(plan)
         else:
             vips = [
                 {"address": vip, "prefix": 128 if ":" in vip else 32, "interface": "lo"}

@@ -29,6 +29,12 @@ from ansible_collections.lvs.cluster.tests.unit.plugins.plugin_utils._cluster.ex
 LB1, LB2 = DIRECTORS
 
 
+def test_without_health_checks_no_service_has_a_check() -> None:
+    plan = example_plans(service(), service(name="dns", protocol="udp"), health_checks="none")["lb1"]["vars"]
+    assert plan["director_health_checks"] == "none"
+    assert [each["check"] for each in plan["director_services"]] == [{"type": "none"}] * 2
+
+
 def test_the_example_gives_each_host_the_variables_of_its_role() -> None:
     web = service(
         persistence=300,

@@ -49,7 +49,20 @@ ONE_MISTAKE: list[tuple[str, object, str, str, str]] = [
     ("failover as a list", description(failover=["none"]), "failover", "a list is no failover", "keepalived or none"),
     ("heartbeat", description(failover="heartbeat"), "failover", "not supported yet", "keepalived or none"),
     ("ldirectord", description(health_checks="ldirectord"), "health_checks", "not supported yet", "keepalived"),
-    ("no health checks", description(health_checks="none"), "health_checks", "not supported yet", "keepalived"),
+    (
+        "a check without a checker",
+        description(service(check={"type": "http"}), health_checks="none"),
+        "services[0].check",
+        "Nobody would run it: health_checks is none",
+        "Leave it out",
+    ),
+    (
+        "a sorry server without a checker",
+        description(service(sorry_server="192.0.2.99"), health_checks="none"),
+        "services[0].sorry_server",
+        "health_checks is none",
+        "Leave it out",
+    ),
     ("nat", description(forwarding="nat"), "forwarding", "not supported yet", "direct"),
     ("tunnel", description(service(forwarding="tunnel")), "services[0].forwarding", "not supported yet", "direct"),
     ("nat section", description(nat={"gateway": "10.0.0.1/24"}), "nat", "not supported yet", "Leave it out"),
@@ -768,6 +781,9 @@ ACCEPTED: list[tuple[str, object]] = [
     ("an IPv6 address in another spelling", description(service(vip="2001:DB8:2:0:0::0100"))),
     ("the longest path", description(check(type="http", path="/" + "a" * 999))),
     ("a query in the path", description(check(type="https", path="/a-b_c/~x?q=1&r=%20", status=[200, "204"]))),
+    ("no health checks", description(health_checks="none")),
+    ("no health checks, said twice", description(service(check={"type": "none"}), health_checks="none")),
+    ("udp without health checks", description(service(protocol="udp"), health_checks="none")),
     ("the port said again", description(service(real_servers=[{"host": "rs1", "port": 80}]))),
 ]
 
