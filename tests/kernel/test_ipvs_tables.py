@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 
 import pytest
@@ -112,7 +111,7 @@ def test_values_beyond_the_kernels_limits_are_not_accepted_and_change_nothing(ke
     key = next(iter(table.services))
     kernel.apply(plan(current=Table(), desired=table))
     destination = next(iter(table.destinations[key].values()))
-    wrong = dataclasses.replace(destination, weight=2**31)
+    wrong = destination._replace(weight=2**31)
     with pytest.raises(netlink.OperationFailedError) as failed:
         kernel.apply([Operation("edit", table.services[key], wrong)])
     assert isinstance(failed.value.cause, netlink.NotAcceptedError)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import abc
 import contextlib
 import dataclasses
+import os
 from typing import TYPE_CHECKING, Any, Collection, Sequence
 
 from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.lock import exclusive
@@ -25,8 +26,9 @@ from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.netlink import (
     NotPermittedError,
     OperationFailedError,
 )
-from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.plan import Operation, plan, reverted
+from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.plan import DELETE, Operation, plan, reverted
 from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.runner import load_modules, missing_module_of, opened
+from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.since import too_old
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -120,6 +122,7 @@ class _Run:
             found = self._intent.read_written(self._kernel, written, desired)
             if found == desired:
                 return Change(self._before, found, self._done)
+            error = error or _kernels_age(operations, found)
             if error is not None and not self._is_others_work(error):
                 raise self._undone(error)
             current = self._intent.read(self._kernel)
@@ -171,7 +174,8 @@ class _Run:
         operation = error.operation
         missing = missing_module_of(self._module, operation)
         if missing:
-            return missing
+            age = too_old(operation.service, None, os.uname().release)
+            return IpvsError(f"{missing} {age}") if age else missing
         if isinstance(error.cause, NotAcceptedError) and operation.destination is not None:
             return IpvsError(
                 f"The kernel does not take destination {operation.destination.key} for service"
@@ -179,6 +183,22 @@ class _Run:
                 " family while a connection synchronisation daemon runs."
             )
         return error
+
+
+def _kernels_age(operations: Sequence[Operation], found: Table) -> IpvsError | None:
+    """The error about an option that the kernel is too old for: it skips what it does not know and says success."""
+    for operation in operations:
+        key = operation.service.key
+        if operation.action == DELETE or key not in found.services:
+            continue
+        if operation.destination is None:
+            age = too_old(operation.service, found.services[key], os.uname().release)
+        else:
+            held = found.destinations[key].get(operation.destination.key)
+            age = too_old(operation.destination, held, os.uname().release, service=key) if held else None
+        if age:
+            return ChangeFailedError(age)
+    return None
 
 
 def _still_different(operations: Sequence[Operation]) -> str:

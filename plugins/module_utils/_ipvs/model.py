@@ -105,9 +105,11 @@ class Service:
         return options
 
 
-@dataclasses.dataclass(frozen=True)
-class Destination:
-    """One destination of a service. Thresholds in connections, 0 is none; tunnel fields are set for tunnels only."""
+class Destination(NamedTuple):
+    """One destination of a service. Thresholds in connections, 0 is none; tunnel fields are set for tunnels only.
+
+    A tuple: there are tens of thousands of them.
+    """
 
     address: str
     port: int
@@ -131,9 +133,7 @@ class Destination:
 
 
 SERVICE_FIELDS = tuple(field.name for field in dataclasses.fields(Service) if field.name != "key")
-DESTINATION_FIELDS = tuple(
-    field.name for field in dataclasses.fields(Destination) if field.name not in ("address", "port")
-)
+DESTINATION_FIELDS = tuple(name for name in Destination._fields if name not in ("address", "port"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -481,7 +481,7 @@ def _with_normal_tunnel(
         raise ModelError(f"Tunnel type {kind} of {where} has no port: remove tunnel_port, or use type gue.")
     if (checksum == "remote" and kind != "gue") or (checksum == "standard" and kind == "ipip"):
         raise ModelError(f"Tunnel type {kind} of {where} has no {checksum} checksum.")
-    return dataclasses.replace(destination, tunnel_type=kind, tunnel_port=port, tunnel_checksum=checksum)
+    return destination._replace(tunnel_type=kind, tunnel_port=port, tunnel_checksum=checksum)
 
 
 class _Place(NamedTuple):

@@ -330,33 +330,32 @@ class Kernel:
     ) -> tuple[list[Reply], bool]:
         entries: list[Reply] = []
         interrupted = False
-        ends = (wire.NLMSG_DONE, wire.NLMSG_ERROR)
-        for buffer, received in self._answers(lambda answer: answer.sequence == sequence and answer.kind in ends, what):
-            if received.sequence != sequence:
-                continue
-            interrupted = interrupted or bool(received.flags & wire.NLM_F_DUMP_INTR)
-            if received.kind == kind:
-                entries.append(decode(buffer, received.start, received.end))
-            elif received.kind in ends:
-                number = wire.error_number(buffer, received)
-                if number:
-                    raise kernel_error(number, what)
-                if received.kind == wire.NLMSG_ERROR:
-                    raise wire.WireError(f"{what}: the kernel acknowledged the request and listed nothing.")
-        return entries, interrupted
+        for buffer in self._buffers(what):
+            for received in wire.messages(buffer):
+                if received.kind == kind and received.sequence == sequence:
+                    interrupted = interrupted or bool(received.flags & wire.NLM_F_DUMP_INTR)
+                    entries.append(decode(buffer, received.start, received.end))
+                elif self._is_end(buffer, received, sequence, what):
+                    if received.kind == wire.NLMSG_ERROR:
+                        raise wire.WireError(f"{what}: the kernel acknowledged the request and listed nothing.")
+                    return entries, interrupted or bool(received.flags & wire.NLM_F_DUMP_INTR)
+        raise wire.WireError(f"{what}: the kernel ended its answer too early.")
+
+    @staticmethod
+    def _is_end(buffer: bytes, received: wire.Message, sequence: int, what: str) -> bool:
+        """Whether a message ends the answer to this request. Raises KernelError for one that says an error."""
+        if received.kind == wire.NLMSG_OVERRUN:
+            raise kernel_error(errno.ENOBUFS, what)
+        if received.sequence != sequence or received.kind not in (wire.NLMSG_DONE, wire.NLMSG_ERROR):
+            return False
+        number = wire.error_number(buffer, received)
+        if number:
+            raise kernel_error(number, what)
+        return True
 
     def _answers(self, last: Callable[[wire.Message], bool], what: str) -> Iterator[tuple[bytes, wire.Message]]:
         """What the kernel sends, up to and with the message that is the last. Raises KernelError and WireError."""
-        end = time.monotonic() + _WHOLE_ANSWER_SECONDS
-        while True:
-            if time.monotonic() > end:
-                raise AnswersLostError(errno.ETIMEDOUT, f"{what}: the kernel's answer does not end")
-            try:
-                buffer = self._socket.recv(_RECEIVE_SIZE)
-            except OSError as error:
-                raise kernel_error(error.errno or errno.EIO, what) from error
-            if not buffer:
-                raise wire.WireError(f"{what}: the kernel sent an empty answer.")
+        for buffer in self._buffers(what):
             ended = False
             for received in wire.messages(buffer):
                 if received.kind == wire.NLMSG_OVERRUN:
@@ -365,6 +364,19 @@ class Kernel:
                 ended = ended or last(received)
             if ended:
                 return
+
+    def _buffers(self, what: str) -> Iterator[bytes]:
+        """What the kernel sends, one receive after the other, within a time that is long enough for any answer."""
+        end = time.monotonic() + _WHOLE_ANSWER_SECONDS
+        while time.monotonic() <= end:
+            try:
+                buffer = self._socket.recv(_RECEIVE_SIZE)
+            except OSError as error:
+                raise kernel_error(error.errno or errno.EIO, what) from error
+            if not buffer:
+                raise wire.WireError(f"{what}: the kernel sent an empty answer.")
+            yield buffer
+        raise AnswersLostError(errno.ETIMEDOUT, f"{what}: the kernel's answer does not end")
 
     def _send(self, requests: bytes | bytearray) -> None:
         try:

@@ -170,7 +170,7 @@ TUNNELLED = model.merged_destination(
     ],
 )
 def test_destination_keeps_what_is_not_given(given: dict[str, Any], changes: dict[str, Any]) -> None:
-    assert model.merged_destination(WEB, RS1, TUNNELLED, given) == dataclasses.replace(TUNNELLED, **changes)
+    assert model.merged_destination(WEB, RS1, TUNNELLED, given) == TUNNELLED._replace(**changes)
 
 
 @pytest.mark.parametrize(
