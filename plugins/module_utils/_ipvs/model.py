@@ -127,10 +127,10 @@ class Destination(NamedTuple):
 
     def as_options(self) -> dict[str, Any]:
         """The destination in the names and shapes of the modules' options."""
-        options: dict[str, Any] = {"destination": self.address, "destination_port": self.port}
-        options.update((field, getattr(self, field)) for field in DESTINATION_FIELDS)
-        return options
+        return dict(zip(("destination", "destination_port", *DESTINATION_FIELDS), self))
 
+
+_WHERE = "\0"  # stands in a sentence for the destination and its service
 
 SERVICE_FIELDS = tuple(field.name for field in dataclasses.fields(Service) if field.name != "key")
 DESTINATION_FIELDS = tuple(name for name in Destination._fields if name not in ("address", "port"))
@@ -255,16 +255,17 @@ def family_of(address: str) -> str:
     return "ipv6" if ":" in address else "ipv4"
 
 
+# IPv4 by hand below: in a table of tens of thousands of addresses ipaddress alone takes as long as the kernel does.
 @functools.lru_cache(maxsize=65536)
 def packed_address(address: str) -> bytes:
     """4 or 16 bytes of a normalised address."""
-    return ipaddress.ip_address(address).packed
+    return ipaddress.IPv6Address(address).packed if ":" in address else bytes(map(int, address.split(".")))
 
 
 @functools.lru_cache(maxsize=65536)
 def unpacked_address(packed: bytes) -> str:
     """The one spelling of an address of 4 or 16 bytes."""
-    return str(ipaddress.ip_address(packed))
+    return str(ipaddress.IPv6Address(packed)) if len(packed) == 16 else ".".join(map(str, packed))
 
 
 def normal_address(address: str, *, what: str) -> str:
@@ -316,7 +317,7 @@ def merged_service(key: ServiceKey, present: Service | None, given: Mapping[str,
 
     Raises ModelError when the result is something that the kernel does not take or has no meaning.
     """
-    if present is not None and _says_nothing_new(given, present, SERVICE_FIELDS):
+    if present is not None and _says_nothing_new(given, present):
         return present
     scheduler = _given(given, "scheduler", present, DEFAULT_SCHEDULER)
     engine = _given(given, "persistence_engine", present, None)
@@ -406,7 +407,7 @@ def destination_key(key: ServiceKey, *, destination: str, destination_port: int 
         address = normal_address(destination, what=f"The destination of service {key}")
         raise ModelError(f"Destination {address} of service {key} must be the address of one machine.")
     port = (key.port or 0) if destination_port is None else destination_port
-    return DestinationKey(address, whole_number(port, 0, 65535, "Port of {}", _Place(address, key)))
+    return DestinationKey(address, whole_number(port, 0, 65535, "Port of {} in service {}", address, key))
 
 
 @functools.lru_cache(maxsize=65536)
@@ -416,8 +417,9 @@ def _one_machine(address: str) -> str | None:
         spelled = normal_address(address, what="")
     except ModelError:
         return None
-    parsed = ipaddress.ip_address(spelled)
-    return None if parsed.is_multicast or parsed.is_unspecified else spelled
+    packed = packed_address(spelled)
+    multicast = packed[0] == 0xFF if len(packed) == 16 else packed[0] >> 4 == 0xE
+    return spelled if any(packed) and not multicast else None
 
 
 def merged_destination(
@@ -427,76 +429,81 @@ def merged_destination(
 
     Raises ModelError when the result is something that the kernel does not take or silently changes.
     """
-    if present is not None and _says_nothing_new(given, present, DESTINATION_FIELDS):
+    said = tuple(map(given.get, DESTINATION_FIELDS))
+    # The very object that is there, when nothing new is said: most of a large table, which then is compared faster.
+    if present is not None and all(value is None or value == held for value, held in zip(said, present[2:])):
         return present
-    where = _Place(key.address, service)
-    destination = Destination(
-        address=key.address,
-        port=key.port,
-        forwarding=_given(given, "forwarding", present, "direct"),
-        weight=whole_number(_given(given, "weight", present, 1), 0, MOST_WEIGHT, "Weight of {}", where),
-        upper_threshold=whole_number(
-            _given(given, "upper_threshold", present, 0), 0, MOST_U32, "Upper threshold of {}", where
-        ),
-        lower_threshold=whole_number(
-            _given(given, "lower_threshold", present, 0), 0, MOST_U32, "Lower threshold of {}", where
-        ),
-    )
-    lower, upper = destination.lower_threshold, destination.upper_threshold
-    if lower > upper:
+    try:
+        shape = _shape(said, present and present._replace(address="", port=0))
+    except ModelError as error:
+        raise ModelError(str(error).replace(_WHERE, f"{key.address} in service {service}")) from None
+    if shape.forwarding != "nat" and key.port != (service.port or 0):
         raise ModelError(
-            f"Lower threshold of {where} must not be larger than the upper one, got lower {lower} and upper {upper}."
-            " Give both: what is not given stays as it is."
+            f"Destination {key} of service {service} has forwarding {shape.forwarding}, which cannot change the port:"
+            f" use port {service.port or 0}, or forwarding nat."
         )
-    if destination.forwarding != "nat" and key.port != (service.port or 0):
-        raise ModelError(
-            f"Destination {key} of service {service} has forwarding {destination.forwarding}, which cannot change the"
-            f" port: use port {service.port or 0}, or forwarding nat."
-        )
-    if destination.forwarding != "tunnel" and family_of(key.address) != service.family:
+    if shape.forwarding != "tunnel" and family_of(key.address) != service.family:
         raise ModelError(
             f"Destination {key.address} is of another address family than service {service}:"
             " only forwarding tunnel can do that."
         )
-    return _with_normal_tunnel(destination, where, present, given)
+    return Destination(key.address, key.port, *shape[2:])
 
 
-def _with_normal_tunnel(
-    destination: Destination, where: _Place, present: Destination | None, given: Mapping[str, Any]
-) -> Destination:
+@functools.lru_cache(maxsize=4096)
+def _shape(said: tuple[Any, ...], present: Destination | None) -> Destination:
+    """A destination without address and port: there are few of these even in a table of a hundred thousand.
+
+    ``said`` are the given values of DESTINATION_FIELDS. ModelError has _WHERE for the place.
+    """
+    given = dict(zip(DESTINATION_FIELDS, said))
+    shape = Destination(
+        address="",
+        port=0,
+        forwarding=_given(given, "forwarding", present, "direct"),
+        weight=whole_number(_given(given, "weight", present, 1), 0, MOST_WEIGHT, f"Weight of {_WHERE}"),
+        upper_threshold=whole_number(
+            _given(given, "upper_threshold", present, 0), 0, MOST_U32, f"Upper threshold of {_WHERE}"
+        ),
+        lower_threshold=whole_number(
+            _given(given, "lower_threshold", present, 0), 0, MOST_U32, f"Lower threshold of {_WHERE}"
+        ),
+    )
+    lower, upper = shape.lower_threshold, shape.upper_threshold
+    if lower > upper:
+        raise ModelError(
+            f"Lower threshold of {_WHERE} must not be larger than the upper one, got lower {lower} and upper {upper}."
+            " Give both: what is not given stays as it is."
+        )
+    return _with_normal_tunnel(shape, present, given)
+
+
+def _with_normal_tunnel(destination: Destination, present: Destination | None, given: Mapping[str, Any]) -> Destination:
     """The tunnel's fields have a meaning with forwarding tunnel only, port and checksum with some types only."""
     if destination.forwarding != "tunnel":
         # What the modules return for a destination without a tunnel can be given back to them.
         for option, nothing in (("tunnel_type", None), ("tunnel_port", 0), ("tunnel_checksum", "none")):
             if given.get(option) not in (None, nothing):
-                raise ModelError(f"{option} of {where} has a meaning with forwarding tunnel only.")
+                raise ModelError(f"{option} of {_WHERE} has a meaning with forwarding tunnel only.")
         return destination
     kind = given.get("tunnel_type") or (present.tunnel_type if present else None) or "ipip"
     same = present if present and present.tunnel_type == kind else None
-    port = whole_number(_given(given, "tunnel_port", same, 0), 0, 65535, "Tunnel port of {}", where)
+    port = whole_number(_given(given, "tunnel_port", same, 0), 0, 65535, f"Tunnel port of {_WHERE}")
     checksum = _given(given, "tunnel_checksum", same, "none")
     if kind == "gue" and not port:
-        raise ModelError(f"Tunnel type gue of {where} needs tunnel_port, the UDP port that the real server listens on.")
+        raise ModelError(
+            f"Tunnel type gue of {_WHERE} needs tunnel_port, the UDP port that the real server listens on."
+        )
     if kind != "gue" and port:
-        raise ModelError(f"Tunnel type {kind} of {where} has no port: remove tunnel_port, or use type gue.")
+        raise ModelError(f"Tunnel type {kind} of {_WHERE} has no port: remove tunnel_port, or use type gue.")
     if (checksum == "remote" and kind != "gue") or (checksum == "standard" and kind == "ipip"):
-        raise ModelError(f"Tunnel type {kind} of {where} has no {checksum} checksum.")
+        raise ModelError(f"Tunnel type {kind} of {_WHERE} has no {checksum} checksum.")
     return destination._replace(tunnel_type=kind, tunnel_port=port, tunnel_checksum=checksum)
 
 
-class _Place(NamedTuple):
-    """Where a value stands, for the sentence about it; spelled only when there is one."""
-
-    address: str
-    service: ServiceKey
-
-    def __str__(self) -> str:
-        return f"{self.address} in service {self.service}"
-
-
-def _says_nothing_new(given: Mapping[str, Any], present: Service | Destination, fields: Sequence[str]) -> bool:
+def _says_nothing_new(given: Mapping[str, Any], present: Service) -> bool:
     """Whether all that is given is as it is: then nothing has to be looked at, which is most of a large table."""
-    for field in fields:
+    for field in SERVICE_FIELDS:
         value = given.get(field)
         if value is not None and value != getattr(present, field):
             return False

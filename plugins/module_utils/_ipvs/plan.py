@@ -5,8 +5,7 @@
 
 from __future__ import annotations
 
-import dataclasses
-from typing import Iterable, Iterator, Mapping
+from typing import Iterable, Iterator, Mapping, NamedTuple
 
 from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.model import (
     Destination,
@@ -25,8 +24,7 @@ _FORWARDING_SWITCH = {"direct": "-g", "nat": "-m", "tunnel": "-i"}
 _CHECKSUM_SWITCH = {"none": "--tun-nocsum", "standard": "--tun-csum", "remote": "--tun-remcsum"}
 
 
-@dataclasses.dataclass(frozen=True)
-class Operation:
+class Operation(NamedTuple):
     """One message to the kernel: create, edit or delete a service, or one of its destinations when that is set."""
 
     action: str
@@ -72,10 +70,11 @@ def plan(*, current: Table, desired: Table) -> list[Operation]:
 
 def _additions(key: ServiceKey, current: Table, desired: Table) -> Iterator[Operation]:
     service, before, after = desired.services[key], current.destinations.get(key, {}), desired.destinations[key]
-    for each in sorted(after, key=DestinationKey.sorting):
+    ordered = sorted(after, key=DestinationKey.sorting)
+    for each in ordered:
         if each not in before:
             yield Operation(CREATE, service, after[each])
-    for each in sorted(after, key=DestinationKey.sorting):
+    for each in ordered if before else ():
         if each in before and after[each] != before[each] and after[each].weight >= before[each].weight:
             yield Operation(EDIT, service, after[each])
 
@@ -119,9 +118,15 @@ def _put_back(
 
 def restoring_lines(table: Table) -> list[str]:
     """The table as lines that ``ipvsadm -R`` reads; thresholds, which ``ipvsadm -S`` does not print, are there too."""
-    operations = plan(current=Table(), desired=table)
-    by_service = sorted(operations, key=lambda operation: operation.service.key.sorting())
-    return [operation.command().split(" ", 1)[1] for operation in by_service]
+    lines = []
+    for key in _sorted(iter(table.services)):
+        name, members = key_arguments(key), table.destinations[key]
+        lines.append(" ".join(["-A", name, *service_arguments(table.services[key])]))
+        lines += [
+            " ".join(["-a", name, f"-r {each}", *destination_arguments(members[each])])
+            for each in sorted(members, key=DestinationKey.sorting)
+        ]
+    return lines
 
 
 def _sorted(keys: Iterator[ServiceKey]) -> list[ServiceKey]:
