@@ -36,3 +36,20 @@ def run_program(*words: str, stdin: str | None = None, fails: bool = False) -> s
     if (done.returncode != 0) != fails:
         pytest.fail(f"{' '.join(words)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
     return done.stdout + done.stderr if fails else done.stdout
+
+
+def seen_table() -> list[str]:
+    """The table in ipvsadm's words, sorted: its -Sn, with the thresholds that only its -Ln --thresholds shows."""
+    limits = iter(
+        line.split()[2:4] for line in run_program("ipvsadm", "-Ln", "--thresholds").splitlines()[3:] if "->" in line
+    )
+    lines = []
+    for line in run_program("ipvsadm", "-Sn").splitlines():
+        upper, lower = next(limits) if line.startswith("-a") else ("0", "0")
+        # Where ipvsadm -R takes them and our own command lines have them: behind the weight.
+        words = line.split()
+        if upper != "0" or lower != "0":
+            place = words.index("-w") + 2
+            words[place:place] = ["-x", upper, "-y", lower]
+        lines.append(" ".join(words))
+    return sorted(lines)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The lvs.cluster contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""ipvs_dest on the real kernel; the judge is ipvsadm."""
+"""ipvs_dest on the real kernel; the judge is ipvsadm. Every option of it: test_ipvs_options.py."""
 
 from __future__ import annotations
 
@@ -100,82 +100,6 @@ def test_returned_destination_says_its_options_and_connections(run_module: Modul
     }
 
 
-TUNNEL = {**RS1, "forwarding": "tunnel"}
-OPTIONS: list[tuple[dict[str, Any], str]] = [
-    (RS1, "-a -t 192.0.2.100:80 -r 192.0.2.21:80 -g -w 1"),
-    ({**RS1, "weight": 70000}, "-a -t 192.0.2.100:80 -r 192.0.2.21:80 -g -w 70000"),
-    ({**RS1, "weight": 2147483647}, "-a -t 192.0.2.100:80 -r 192.0.2.21:80 -g -w 2147483647"),
-    (
-        {**RS1, "forwarding": "nat", "destination_port": 8080},
-        "-a -t 192.0.2.100:80 -r 192.0.2.21:8080 -m -w 1",
-    ),
-    (TUNNEL, "-a -t 192.0.2.100:80 -r 192.0.2.21:80 -i -w 1 --tun-type ipip"),
-    (
-        {**TUNNEL, "tunnel_type": "gue", "tunnel_port": 5555},
-        "-a -t 192.0.2.100:80 -r 192.0.2.21:80 -i -w 1 --tun-type gue --tun-port 5555 --tun-nocsum",
-    ),
-    (
-        {**TUNNEL, "tunnel_type": "gue", "tunnel_port": 5555, "tunnel_checksum": "standard"},
-        "-a -t 192.0.2.100:80 -r 192.0.2.21:80 -i -w 1 --tun-type gue --tun-port 5555 --tun-csum",
-    ),
-    (
-        {**TUNNEL, "tunnel_type": "gue", "tunnel_port": 5555, "tunnel_checksum": "remote"},
-        "-a -t 192.0.2.100:80 -r 192.0.2.21:80 -i -w 1 --tun-type gue --tun-port 5555 --tun-remcsum",
-    ),
-    (
-        {**TUNNEL, "tunnel_type": "gre"},
-        "-a -t 192.0.2.100:80 -r 192.0.2.21:80 -i -w 1 --tun-type gre --tun-nocsum",
-    ),
-    (
-        {**TUNNEL, "tunnel_type": "gre", "tunnel_checksum": "standard"},
-        "-a -t 192.0.2.100:80 -r 192.0.2.21:80 -i -w 1 --tun-type gre --tun-csum",
-    ),
-    (
-        {**WEB, "protocol": "udp", "port": 53, "destination": "192.0.2.21"},
-        "-a -u 192.0.2.100:53 -r 192.0.2.21:53 -g -w 1",
-    ),
-    ({**WEB6, "destination": "2001:db8:2::21"}, "-a -t [2001:db8:2::100]:80 -r [2001:db8:2::21]:80 -g -w 1"),
-    (
-        {**WEB6, "destination": "192.0.2.21", "forwarding": "tunnel"},
-        "-a -t [2001:db8:2::100]:80 -r 192.0.2.21:80 -i -w 1 --tun-type ipip",
-    ),
-    (
-        {**RS1, "destination": "2001:db8:2::21", "forwarding": "tunnel"},
-        "-a -t 192.0.2.100:80 -r [2001:db8:2::21]:80 -i -w 1 --tun-type ipip",
-    ),
-    ({"fwmark": 5, "destination": "192.0.2.21"}, "-a -f 5 -r 192.0.2.21:0 -g -w 1"),
-    (
-        {"fwmark": 5, "destination": "192.0.2.21", "forwarding": "nat", "destination_port": 8080},
-        "-a -f 5 -r 192.0.2.21:8080 -m -w 1",
-    ),
-    (
-        {"fwmark": 6, "family": "ipv6", "destination": "2001:db8:2::21"},
-        "-a -f 6 -6 -r [2001:db8:2::21]:0 -g -w 1",
-    ),
-    ({**RS1, "destination": "127.0.0.1"}, "-a -t 192.0.2.100:80 -r 127.0.0.1:80 -g -w 1"),
-]
-
-
-@pytest.mark.parametrize(("parameters", "line"), OPTIONS, ids=[line for _parameters, line in OPTIONS])
-def test_option_is_written_and_read(run_module: ModuleRun, tool: Tool, parameters: dict[str, Any], line: str) -> None:
-    done = run_module("ipvs_dest", parameters)
-    assert added(tool) == [line]
-    assert run_module("ipvs_dest", parameters)["changed"] is False
-    key = {
-        name: value for name, value in parameters.items() if name in ("address", "port", "protocol", "fwmark", "family")
-    }
-    identity = {**key, "destination": parameters["destination"]}
-    if "destination_port" in parameters:
-        identity["destination_port"] = parameters["destination_port"]
-    assert run_module("ipvs_dest", identity)["changed"] is False
-    run_module("ipvs_dest", {**identity, "state": "absent"})
-    assert added(tool) == []
-    for command in done["operations"]:
-        tool(*command.split())
-    assert added(tool) == [line]
-    assert run_module("ipvs_dest", parameters)["changed"] is False
-
-
 def test_what_is_not_given_stays(run_module: ModuleRun, tool: Tool) -> None:
     start = "-t 192.0.2.100:80 -r 192.0.2.21:80 -i -w 4 -x 90 -y 30 --tun-type gue --tun-port 5555 --tun-csum"
     tool("ipvsadm", "-a", *start.split())
@@ -197,26 +121,6 @@ def test_what_is_not_given_stays(run_module: ModuleRun, tool: Tool) -> None:
         assert run_module("ipvs_dest", {**RS1, **parameters})["changed"] is True
         assert added(tool) == [line], parameters
         assert thresholds(tool, "192.0.2.21:80") == limits, parameters
-
-
-def test_weight_ten_is_not_weight_one(run_module: ModuleRun, tool: Tool) -> None:
-    tool("ipvsadm", "-a", "-t", "192.0.2.100:80", "-r", "192.0.2.21:80", "-w", "10")
-    assert run_module("ipvs_dest", {**RS1, "weight": 1})["changed"] is True
-    assert added(tool) == ["-a -t 192.0.2.100:80 -r 192.0.2.21:80 -g -w 1"]
-
-
-def test_weight_zero_drains_and_is_kept_when_only_the_threshold_changes(run_module: ModuleRun, tool: Tool) -> None:
-    run_module("ipvs_dest", RS1)
-    assert run_module("ipvs_dest", {**RS1, "weight": 0})["destination"]["weight"] == 0
-    run_module("ipvs_dest", {**RS1, "upper_threshold": 10})
-    assert added(tool) == ["-a -t 192.0.2.100:80 -r 192.0.2.21:80 -g -w 0"]
-    assert thresholds(tool, "192.0.2.21:80") == (10, 0)
-
-
-def test_ipv6_spelled_differently_is_the_same_destination(run_module: ModuleRun) -> None:
-    run_module("ipvs_dest", {**WEB6, "destination": "2001:db8:2::21"})
-    again = run_module("ipvs_dest", {**WEB6, "address": "2001:DB8:2:0:0:0:0:100", "destination": "2001:db8:2:0::0021"})
-    assert again["changed"] is False
 
 
 def test_same_real_server_with_another_port_is_another_destination(run_module: ModuleRun, tool: Tool) -> None:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The lvs.cluster contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""ipvs_service on the real kernel; the judge is ipvsadm."""
+"""ipvs_service on the real kernel; the judge is ipvsadm. Every option of it: test_ipvs_options.py."""
 
 from __future__ import annotations
 
@@ -89,67 +89,6 @@ def test_key_alone_creates_with_wlc(run_module: ModuleRun, tool: Tool) -> None:
     assert tool("ipvsadm", "-Sn") == "-A -t 192.0.2.100:80 -s wlc\n"
 
 
-OPTIONS: list[tuple[dict[str, Any], str]] = [
-    *(
-        ({**WEB, "scheduler": name}, f"-A -t 192.0.2.100:80 -s {name}")
-        for name in ("rr", "wrr", "lc", "wlc", "lblc", "lblcr", "dh", "sh", "sed", "nq", "fo", "ovf", "mh")
-    ),
-    ({**WEB, "protocol": "udp"}, "-A -u 192.0.2.100:80 -s wlc"),
-    ({**WEB, "protocol": "sctp"}, "-A --sctp-service 192.0.2.100:80 -s wlc"),
-    ({"address": "2001:0db8:2:0:0:0:0:0100", "port": 443}, "-A -t [2001:db8:2::100]:443 -s wlc"),
-    ({"fwmark": 7}, "-A -f 7 -s wlc"),
-    ({"fwmark": 2147483647, "family": "ipv6"}, "-A -f 2147483647 -6 -s wlc"),
-    ({"fwmark": 7, "one_packet": True}, "-A -f 7 -s wlc -o"),
-    ({**WEB, "protocol": "udp", "one_packet": True}, "-A -u 192.0.2.100:80 -s wlc -o"),
-    ({**WEB, "port": 0, "persistence": 1}, "-A -t 192.0.2.100:0 -s wlc -p 1"),
-    ({**WEB, "persistence": 2678400}, "-A -t 192.0.2.100:80 -s wlc -p 2678400"),
-    (
-        {**WEB, "persistence": 60, "persistence_netmask": "255.255.255.0"},
-        "-A -t 192.0.2.100:80 -s wlc -p 60 -M 255.255.255.0",
-    ),
-    ({**WEB, "persistence": 60, "persistence_netmask": "24"}, "-A -t 192.0.2.100:80 -s wlc -p 60 -M 255.255.255.0"),
-    (
-        {"address": "2001:db8:2::100", "port": 80, "persistence": 60, "persistence_netmask": "64"},
-        "-A -t [2001:db8:2::100]:80 -s wlc -p 60 -M 64",
-    ),
-    ({"fwmark": 1, "family": "ipv6", "persistence": 60, "persistence_netmask": "48"}, "-A -f 1 -6 -s wlc -p 60 -M 48"),
-    (
-        {"address": "192.0.2.100", "port": 5060, "protocol": "udp", "persistence": 60, "persistence_engine": "sip"},
-        "-A -u 192.0.2.100:5060 -s wlc -p 60 --pe sip",
-    ),
-    ({**WEB, "scheduler": "sh", "scheduler_flags": ["sh-port"]}, "-A -t 192.0.2.100:80 -s sh -b sh-port"),
-    (
-        {**WEB, "scheduler": "sh", "scheduler_flags": ["sh-port", "sh-fallback"]},
-        "-A -t 192.0.2.100:80 -s sh -b sh-fallback,sh-port",
-    ),
-    (
-        {**WEB, "scheduler": "mh", "scheduler_flags": ["mh-port", "mh-fallback"]},
-        "-A -t 192.0.2.100:80 -s mh -b mh-fallback,mh-port",
-    ),
-    (
-        {**WEB, "scheduler": "rr", "scheduler_flags": ["flag-3", "flag-1"]},
-        "-A -t 192.0.2.100:80 -s rr -b flag-1,flag-3",
-    ),
-]
-
-
-@pytest.mark.parametrize(("parameters", "line"), OPTIONS, ids=[line for _parameters, line in OPTIONS])
-def test_option_is_written_and_read(run_module: ModuleRun, tool: Tool, parameters: dict[str, Any], line: str) -> None:
-    done = run_module("ipvs_service", parameters)
-    assert tool("ipvsadm", "-Sn").splitlines() == [line]
-    assert run_module("ipvs_service", parameters)["changed"] is False
-    # What is returned is what the module takes.
-    returned = {option: value for option, value in done["service"].items() if value is not None}
-    assert run_module("ipvs_service", returned)["changed"] is False
-    # The command line that was shown does the same.
-    tool("ipvsadm", "-C")
-    for command in done["operations"]:
-        tool(*command.split())
-    assert tool("ipvsadm", "-Sn").splitlines() == [line]
-    assert run_module("ipvs_service", {**parameters, "state": "absent"})["changed"] is True
-    assert tool("ipvsadm", "-Sn") == ""
-
-
 def test_what_is_not_given_stays(run_module: ModuleRun, tool: Tool) -> None:
     full = "-A -u 192.0.2.100:80 -s sh -p 60 -M 255.255.255.0 --pe sip -o -b sh-fallback,sh-port"
     tool("ipvsadm", "-R", stdin=full + "\n")
@@ -171,17 +110,6 @@ def test_what_is_not_given_stays(run_module: ModuleRun, tool: Tool) -> None:
     ):
         assert run_module("ipvs_service", {**web, **parameters})["changed"] is True
         assert tool("ipvsadm", "-Sn").splitlines() == [line], parameters
-
-
-def test_destinations_and_their_connections_outlive_a_change(run_module: ModuleRun, tool: Tool) -> None:
-    tool("ipvsadm", "-R", stdin="-A -t 192.0.2.100:80 -s lblcr\n-a -t 192.0.2.100:80 -r 192.0.2.21:80 -g -w 5\n")
-    run_module("ipvs_service", {**WEB, "scheduler": "lblc"})
-    assert tool("ipvsadm", "-Sn") == ("-A -t 192.0.2.100:80 -s lblc\n-a -t 192.0.2.100:80 -r 192.0.2.21:80 -g -w 5\n")
-
-
-def test_another_spelling_of_the_address_is_the_same_service(run_module: ModuleRun, tool: Tool) -> None:
-    tool("ipvsadm", "-A", "-t", "[2001:db8::1]:80", "-s", "rr")
-    assert run_module("ipvs_service", {"address": "2001:DB8:0::0001", "port": 80})["changed"] is False
 
 
 def test_same_mark_of_the_other_family_is_another_service(run_module: ModuleRun, tool: Tool) -> None:
