@@ -19,7 +19,10 @@ MODULES: list[tuple[str, dict[str, Any]]] = [
     ("ipvs_service", WEB),
     ("ipvs_dest", {**WEB, "destination": "192.0.2.21"}),
     ("ipvs_info", {}),
+    ("ipvs_timeouts", {"udp": 60}),
+    ("ipvs_sync", {"role": "backup", "interface": "lo"}),
 ]
+WITH_STATE = ("ipvs_service", "ipvs_dest", "ipvs_sync")
 
 
 def unload(tool: Tool) -> None:
@@ -67,10 +70,24 @@ def test_ip_vs_and_the_scheduler_are_loaded_when_missing_but_not_in_check_mode(
     assert tool("ipvsadm", "-Sn") == "-A -t 192.0.2.100:80 -s mh\n"
 
 
+@pytest.mark.parametrize(
+    ("name", "parameters"), [entry for entry in MODULES if entry[0] in ("ipvs_timeouts", "ipvs_sync")]
+)
+def test_settings_of_a_kernel_without_ip_vs_are_foreseen(
+    run_module: ModuleRun, tool: Tool, name: str, parameters: dict[str, Any]
+) -> None:
+    unload(tool)
+    predicted = run_module(name, parameters, check=True)
+    assert "ip_vs" not in Path("/proc/modules").read_text(encoding="utf-8")
+    assert run_module(name, parameters) == predicted
+    tool("ipvsadm", "--stop-daemon", "backup", fails=name != "ipvs_sync")
+
+
 def test_taking_away_what_is_not_there_loads_nothing(run_module: ModuleRun, tool: Tool) -> None:
     unload(tool)
-    for name, parameters in MODULES[:2]:
-        assert run_module(name, {**parameters, "state": "absent"})["changed"] is False
+    for name, parameters in MODULES:
+        if name in WITH_STATE:
+            assert run_module(name, {**parameters, "state": "absent"})["changed"] is False
     assert "ip_vs" not in Path("/proc/modules").read_text(encoding="utf-8")
 
 

@@ -280,19 +280,6 @@ class Kernel:
 
     def _ask(self, request: bytes, decode: Callable[[wire.Buffer, int, int], Reply], what: str) -> Reply:
         """The one answer to a request."""
-        reply = self._acknowledged(request, decode, what)
-        if reply is None:
-            raise wire.WireError(f"{what}: the kernel sent no answer.")
-        return reply
-
-    def _tell(self, request: bytes, what: str) -> None:
-        """Sends a request that the kernel only acknowledges."""
-        self._acknowledged(request, lambda _buffer, _start, _end: None, what)
-
-    def _acknowledged(
-        self, request: bytes, decode: Callable[[wire.Buffer, int, int], Reply], what: str
-    ) -> Reply | None:
-        """The answer to a request, if there is one before its acknowledgement."""
         self._sequence += 1
         sequence = self._sequence
         self._send(wire.message(self._family, wire.NLM_F_REQUEST | wire.NLM_F_ACK, sequence, request))
@@ -309,7 +296,32 @@ class Kernel:
                     raise kernel_error(number, what)
             elif received.kind == self._family:
                 reply = decode(buffer, received.start, received.end)
+        if reply is None:
+            raise wire.WireError(f"{what}: the kernel sent no answer.")
         return reply
+
+    def _tell(self, request: bytes, what: str) -> None:
+        """Sends a request that the kernel answers only to refuse it.
+
+        Not this one is acknowledged but a harmless one behind it: to stop a daemon whose thread has not run yet ends
+        with EINTR inside the kernel, which does stop it and says nothing at all then (``kthread()`` in
+        ``kernel/kthread.c``, ``netlink_rcv_skb()`` in ``net/netlink/af_netlink.c``).
+        """
+        sequence, last = self._sequence + 1, self._sequence + 2
+        self._sequence = last
+        barrier = wire.generic(wire.CMD_GET_INFO)
+        self._send(
+            wire.message(self._family, wire.NLM_F_REQUEST, sequence, request)
+            + wire.message(self._family, wire.NLM_F_REQUEST | wire.NLM_F_ACK, last, barrier)
+        )
+        refused = 0
+        for buffer, received in self._answers(
+            lambda answer: answer.sequence == last and answer.kind == wire.NLMSG_ERROR, what
+        ):
+            if received.kind == wire.NLMSG_ERROR and received.sequence in (sequence, last):
+                refused = refused or wire.error_number(buffer, received)
+        if refused:
+            raise kernel_error(refused, what)
 
     def _dump(
         self, kind: int, request: bytes, decode: Callable[[wire.Buffer, int, int], Reply], what: str
