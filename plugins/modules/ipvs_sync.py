@@ -13,7 +13,7 @@ description:
   - Starts, changes or stops the kernel's connection synchronisation daemon in one of its two roles. After a failover
     the director that has learnt connections forwards their packets to the same real servers.
   - What is not given stays as it is on a daemon that runs; on its start the kernel's default is used.
-  - A running daemon cannot be edited, so a change stops it and starts it again, which O(ignore:operations) shows. What
+  - A running daemon cannot be edited, so a change stops it and starts it again, which RV(operations) shows. What
     it has learnt stays; messages of that moment are lost. A daemon that does not start again is started as it was.
   - All directors need the same O(sync_id), O(multicast_group) and O(multicast_port).
 author: The lvs.cluster contributors (@lvs-cluster)
