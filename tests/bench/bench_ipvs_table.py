@@ -20,10 +20,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.lvs.cluster.plugins.module_utils._ipvs import table
+from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.change import change
 from ansible_collections.lvs.cluster.plugins.modules import ipvs_table
 
 SERVICES, DESTINATIONS = 2_284, 37_298  # a table that is known to have killed a reload elsewhere
@@ -69,7 +71,6 @@ def seconds(act: Callable[[], object]) -> float:
 def run_module(parameters: str) -> dict[str, Any]:
     """The module in this process: seconds of read, plan, write and read inside it, and its peak memory in MiB."""
     inside: list[float] = []
-    change = table.change
 
     def timed(*words: Any, **named: Any) -> Any:
         start = time.perf_counter()
@@ -81,7 +82,8 @@ def run_module(parameters: str) -> dict[str, Any]:
     table.change = timed
     printed = io.StringIO()
     arguments = patch_module_args(json.loads(parameters))
-    with arguments, contextlib.redirect_stdout(printed), contextlib.suppress(SystemExit):
+    watched = mock.patch.object(table, "change", timed)
+    with arguments, watched, contextlib.redirect_stdout(printed), contextlib.suppress(SystemExit):
         ipvs_table.main()
     result = printed.getvalue()
     if '"failed": true' in result[-200:] or not inside:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import ipaddress
+import re
 from typing import Any, Collection, Mapping, NamedTuple, Sequence
 
 SCHEDULERS = ("rr", "wrr", "lc", "wlc", "lblc", "lblcr", "dh", "sh", "sed", "nq", "fo", "ovf", "mh", "twos")
@@ -29,6 +30,9 @@ SCHEDULER_FLAGS = ("sh-fallback", "sh-port", "mh-fallback", "mh-port", "flag-1",
 
 MOST_SECONDS = 31 * 24 * 3600  # ipvsadm's limit; the kernel multiplies by HZ without looking and overflows
 MOST_WEIGHT = 2**31 - 1  # a signed int in the kernel
+MOST_THRESHOLD = (
+    2**31 - 1
+)  # ipvsadm reads no more, and command lines for it are what we return; the kernel takes 32 bits
 MOST_U32 = 2**32 - 1
 
 # The kernel has three bits, whose meaning the scheduler gives. Names by position.
@@ -255,14 +259,15 @@ def family_of(address: str) -> str:
     return "ipv6" if ":" in address else "ipv4"
 
 
-# IPv4 by hand below: in a table of tens of thousands of addresses ipaddress alone takes as long as the kernel does.
-@functools.lru_cache(maxsize=65536)
+# IPv4 by hand: in a table of tens of thousands of addresses ipaddress alone would take as long as the kernel does.
+_SPELLED_IPV4 = re.compile(r"(?:(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(?:\.(?!$)|$)){4}")
+
+
 def packed_address(address: str) -> bytes:
     """4 or 16 bytes of a normalised address."""
     return ipaddress.IPv6Address(address).packed if ":" in address else bytes(map(int, address.split(".")))
 
 
-@functools.lru_cache(maxsize=65536)
 def unpacked_address(packed: bytes) -> str:
     """The one spelling of an address of 4 or 16 bytes."""
     return str(ipaddress.IPv6Address(packed)) if len(packed) == 16 else ".".join(map(str, packed))
@@ -270,6 +275,8 @@ def unpacked_address(packed: bytes) -> str:
 
 def normal_address(address: str, *, what: str) -> str:
     """The one spelling of an address that a person wrote. Raises ModelError."""
+    if _SPELLED_IPV4.fullmatch(address):
+        return address
     try:
         parsed = ipaddress.ip_address(address.strip())
     except ValueError:
@@ -410,7 +417,7 @@ def destination_key(key: ServiceKey, *, destination: str, destination_port: int 
     return DestinationKey(address, whole_number(port, 0, 65535, "Port of {} in service {}", address, key))
 
 
-@functools.lru_cache(maxsize=65536)
+@functools.lru_cache(maxsize=4096)
 def _one_machine(address: str) -> str | None:
     """The one spelling of an address that a machine can have; None for anything else."""
     try:
@@ -463,10 +470,10 @@ def _shape(said: tuple[Any, ...], present: Destination | None) -> Destination:
         forwarding=_given(given, "forwarding", present, "direct"),
         weight=whole_number(_given(given, "weight", present, 1), 0, MOST_WEIGHT, f"Weight of {_WHERE}"),
         upper_threshold=whole_number(
-            _given(given, "upper_threshold", present, 0), 0, MOST_U32, f"Upper threshold of {_WHERE}"
+            _given(given, "upper_threshold", present, 0), 0, MOST_THRESHOLD, f"Upper threshold of {_WHERE}"
         ),
         lower_threshold=whole_number(
-            _given(given, "lower_threshold", present, 0), 0, MOST_U32, f"Lower threshold of {_WHERE}"
+            _given(given, "lower_threshold", present, 0), 0, MOST_THRESHOLD, f"Lower threshold of {_WHERE}"
         ),
     )
     lower, upper = shape.lower_threshold, shape.upper_threshold
