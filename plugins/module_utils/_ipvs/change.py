@@ -4,7 +4,8 @@
 """The way of every change: read, plan, and only then write or not; then read again, because that is what counts.
 
 Three things may go wrong while it writes. The kernel refuses an operation: what was done is undone. Answers get lost:
-what is read afterwards decides. Another program changes the same services: planned again from the new state.
+what is read afterwards decides. Another program changes the same services: planned again from the new state. Whatever
+happens, the user hears what the table is now.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ from __future__ import annotations
 import abc
 import contextlib
 import dataclasses
+import errno
 import os
-from typing import TYPE_CHECKING, Any, Collection, Sequence
+from typing import TYPE_CHECKING, Any, Callable, Collection, Sequence
 
 from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.lock import exclusive
 from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.model import IpvsError, ServiceKey, Table
@@ -110,69 +112,126 @@ class _Run:
         self._done: list[Operation] = []
 
     def change(self) -> Change:
-        current = self._before
-        for _attempt in range(_ATTEMPTS):
-            desired = self._intent.desired(current)
+        current, error = self._before, None
+        for attempt in range(_ATTEMPTS + 1):
+            desired = self._desired(current)
             operations = plan(current=current, desired=desired)
+            if not operations:
+                return Change(self._before, desired, self._done)
+            if attempt == _ATTEMPTS:
+                break
             load_modules(self._module, operations)
-            if not operations or self._module.check_mode:
-                return Change(self._before, desired, [*self._done, *operations])
-            error = self._write(operations)
+            if self._module.check_mode:
+                return Change(self._before, desired, operations)
+            # One operation has one answer, which cannot get lost among others.
+            error = self._write(operations, singly=isinstance(error, AnswersLostError))
             written = {operation.service.key for operation in operations}
-            found = self._intent.read_written(self._kernel, written, desired)
+            found = self._read_again(self._intent.read_written, self._kernel, written, desired)
             if found == desired:
                 return Change(self._before, found, self._done)
+            if isinstance(error, AnswersLostError):
+                self._forget(plan(current=found, desired=desired))
             error = error or _kernels_age(operations, found)
             if error is not None and not self._is_others_work(error):
                 raise self._undone(error)
-            current = self._intent.read(self._kernel)
-        raise ChangeFailedError(_still_different(plan(current=current, desired=self._intent.desired(current))))
+            current = self._read_again(self._intent.read, self._kernel)
+        raise ChangeFailedError(_still_different(operations))
 
-    def _write(self, operations: Sequence[Operation]) -> IpvsError | None:
-        """Carries the operations out; the error that the answers speak of, if any: they may be wrong."""
+    def _desired(self, current: Table) -> Table:
         try:
-            self._kernel.apply(operations)
-        except OperationFailedError as error:
-            self._done += error.done
-            return error
-        except AnswersLostError as error:
-            self._done += operations
-            return error
-        self._done += operations
+            return self._intent.desired(current)
+        except IpvsError as error:
+            if not self._done:
+                raise
+            raise ChangeFailedError(
+                "Another program changed the same services meanwhile, and what is described does not fit them any more."
+                f" {error}\n{self._put_back()}"
+            ) from error
+
+    def _write(self, operations: Sequence[Operation], *, singly: bool) -> IpvsError | None:
+        """Carries the operations out; the error that the answers speak of, if any: they may be wrong."""
+        removals = sum(operation.action == DELETE for operation in operations)
+        # A batch goes on behind a refused operation. So nothing is removed before all that replaces it is there.
+        first = len(operations) - removals
+        parts = [[each] for each in operations] if singly else [operations[:first], operations[first:]]
+        for part in parts:
+            try:
+                self._kernel.apply(part)
+            except OperationFailedError as error:
+                self._done += error.done
+                return error
+            except IpvsError as error:
+                self._done += part  # perhaps: what is put back must not miss one
+                return error
+            self._done += part
         return None
+
+    def _forget(self, missing: Collection[Operation]) -> None:
+        """What would be done now as before was not done, or others have undone it."""
+        missing = set(missing)
+        self._done = [operation for operation in self._done if operation not in missing]
+
+    def _read_again(self, read: Callable[..., Table], *arguments: Any) -> Table:
+        try:
+            return read(*arguments)
+        except IpvsError as error:
+            raise ChangeFailedError(
+                f"{_clause(error)}: after writing the table could not be read again, so it is not known whether it is"
+                " as described. Run the task again."
+            ) from error
 
     def _is_others_work(self, error: IpvsError) -> bool:
         """Whether it may go well from what is there now."""
         if not isinstance(error, OperationFailedError):
             return isinstance(error, AnswersLostError)
-        if missing_module_of(self._module, error.operation):
+        if self._missing_module(error):
             return False
         return isinstance(error.cause, (AlreadyThereError, NotFoundError))
 
+    def _missing_module(self, error: OperationFailedError) -> IpvsError | None:
+        # What the kernel says of a scheduler or engine that it lacks; of a service that is not there it says ESRCH.
+        lacking = error.cause.number == errno.ENOENT and error.operation.destination is None
+        return missing_module_of(self._module, error.operation) if lacking else None
+
     def _undone(self, error: IpvsError) -> IpvsError:
         """The error, with a sentence about the table, which is put back to what was read at first."""
-        if isinstance(error, OperationFailedError) and isinstance(error.cause, NotPermittedError):
+        if not self._done and isinstance(error, OperationFailedError) and isinstance(error.cause, NotPermittedError):
             return error.cause
         return ChangeFailedError(f"{self._explained(error)} {self._put_back()}")
 
     def _put_back(self) -> str:
+        """Undoes what was done, and nothing that others did; a sentence about what the table is then."""
         try:
-            found = self._intent.read(self._kernel)
-            wanted = reverted(found=found, before=self._before, operations=self._done)
-            self._kernel.apply(plan(current=found, desired=wanted))
-            left = plan(current=self._intent.read(self._kernel), desired=wanted)
+            found, left = self._left_to_undo()
+            for _attempt in range(_ATTEMPTS):
+                if left:
+                    with contextlib.suppress(IpvsError):  # what is read next decides
+                        self._kernel.apply(left)
+                    found, left = self._left_to_undo()
         except IpvsError as error:
-            return f"Undoing what was done before failed as well ({error}): compare the table with ipvsadm -Sn."
-        if not left:
+            return (
+                f"Undoing what was done before failed as well ({_clause(error)}): compare the table with ipvsadm -Sn."
+            )
+        if left:
+            return f"Undoing what was done before did not go through; this would do it: {_named(left)}."
+        if found == self._before:
             return "The table is as it was before."
-        return f"Undoing what was done before did not go through; this would do it: {_named(left)}."
+        return (
+            "What this task did is undone, but another program changed the table meanwhile; this would bring back what"
+            f" was there before: {_named(plan(current=found, desired=self._before))}."
+        )
+
+    def _left_to_undo(self) -> tuple[Table, list[Operation]]:
+        """The table now, and what leads from there to what this task has changed as it was before."""
+        found = self._intent.read(self._kernel)
+        return found, plan(current=found, desired=reverted(found=found, before=self._before, operations=self._done))
 
     def _explained(self, error: IpvsError) -> IpvsError:
         """The error with cause and remedy, where they are known."""
         if not isinstance(error, OperationFailedError):
             return error
         operation = error.operation
-        missing = missing_module_of(self._module, operation)
+        missing = self._missing_module(error)
         if missing:
             age = too_old(operation.service, None, os.uname().release)
             return IpvsError(f"{missing} {age}") if age else missing
@@ -207,6 +266,11 @@ def _still_different(operations: Sequence[Operation]) -> str:
         " Another program is changing the same services, or this kernel does not know one of the options. Let one of"
         " the two own these services, and run the task again."
     )
+
+
+def _clause(error: IpvsError) -> str:
+    """The error's sentence as a part of another one."""
+    return str(error).rstrip(".")
 
 
 def _named(operations: Sequence[Operation]) -> str:

@@ -152,8 +152,10 @@ class Description:
                 service, destination=options["destination"], destination_port=options.get("destination_port")
             )
             before = present.get(key)
-            keeps_weight = self.policy.keep_weights and before is not None
-            return merged_destination(service, key, before, {**options, "weight": None} if keeps_weight else options)
+            described = merged_destination(service, key, before, options)
+            if self.policy.keep_weights and before is not None:
+                return described._replace(weight=before.weight)
+            return described
         except ModelError as error:
             return str(error)
 

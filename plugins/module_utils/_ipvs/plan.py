@@ -47,8 +47,8 @@ def plan(*, current: Table, desired: Table) -> list[Operation]:
     """The operations, in order, that turn ``current`` into ``desired``.
 
     What serves stays in service: whatever adds capacity (new services, new destinations, higher weights) comes before
-    whatever takes capacity away (lower weights, removals), and what is in both tables is edited in place, because
-    deleting it and making it anew would drop its connections.
+    whatever takes capacity away (lower weights, then all removals), and what is in both tables is edited in place,
+    because deleting it and making it anew would drop its connections.
     """
     new = _sorted(key for key in desired.services if key not in current.services)
     common = _sorted(key for key in desired.services if key in current.services)
@@ -63,6 +63,8 @@ def plan(*, current: Table, desired: Table) -> list[Operation]:
         operations += _additions(key, current, desired)
     for key in differing:
         operations += _reductions(key, current, desired)
+    for key in differing:
+        operations += _removals(key, current, desired)
     # The kernel removes the destinations of a removed service itself.
     operations += [Operation(DELETE, current.services[key]) for key in gone]
     return operations
@@ -84,6 +86,10 @@ def _reductions(key: ServiceKey, current: Table, desired: Table) -> Iterator[Ope
     for each in sorted(after, key=DestinationKey.sorting):
         if each in before and after[each].weight < before[each].weight:
             yield Operation(EDIT, service, after[each])
+
+
+def _removals(key: ServiceKey, current: Table, desired: Table) -> Iterator[Operation]:
+    service, before, after = desired.services[key], current.destinations[key], desired.destinations[key]
     for each in sorted(before, key=DestinationKey.sorting):
         if each not in after:
             yield Operation(DELETE, service, before[each])
@@ -98,10 +104,11 @@ def reverted(*, found: Table, before: Table, operations: Iterable[Operation]) ->
         if operation.destination is None:
             if key not in before.services:
                 services.pop(key, None)
-                continue
-            services[key] = before.services[key]
-            if operation.action == DELETE:
+            elif operation.action == DELETE:
+                services[key] = before.services[key]
                 destinations[key] = dict(before.destinations[key])
+            elif key in services:  # else another program has removed it
+                services[key] = before.services[key]
         elif key in before.services:
             _put_back(destinations.setdefault(key, {}), before.destinations[key], operation.destination.key)
     return Table(services, {key: members for key, members in destinations.items() if key in services})

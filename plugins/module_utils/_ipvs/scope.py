@@ -16,7 +16,7 @@ from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.model import MOS
 Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
 Marks = Tuple[int, int]  # first and last, both included
 
-_MARKS = re.compile(r"(?:fwmark[/: ])?([0-9]+)(?:[-:]([0-9]+))?")
+_MARKS = re.compile(r"(?:fwmark[/: ])?([0-9]{1,10})(?:-([0-9]{1,10}))?")
 
 
 @dataclasses.dataclass(frozen=True)
