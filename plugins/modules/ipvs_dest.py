@@ -98,6 +98,7 @@ options:
     default: 300
 seealso:
   - module: lvs.cluster.ipvs_service
+  - module: lvs.cluster.ipvs_table
   - module: lvs.cluster.ipvs_info
 """
 

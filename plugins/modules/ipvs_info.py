@@ -42,6 +42,7 @@ notes:
 seealso:
   - module: lvs.cluster.ipvs_service
   - module: lvs.cluster.ipvs_dest
+  - module: lvs.cluster.ipvs_table
 """
 
 EXAMPLES = r"""
@@ -66,31 +67,56 @@ services:
   elements: dict
   contains:
     counters:
-      description:
-        - What was counted since the service was made, C(connections), C(incoming_packets), C(outgoing_packets),
-          C(incoming_bytes) and C(outgoing_bytes).
+      description: What was counted since the service was made. The kernel adds up every two seconds.
       type: dict
     rates:
       description: The same per second, averaged by the kernel.
       type: dict
     destinations:
       description:
-        - The service's destinations in the names of the options of M(lvs.cluster.ipvs_dest), each with
-          C(active_connections), C(inactive_connections), C(persistent_connections), C(counters) and C(rates).
+        - The service's destinations in the names of the options of M(lvs.cluster.ipvs_dest), sorted, each with the
+          connections that it has now, and with its own counters and rates.
       type: list
       elements: dict
   sample:
-    - {address: 192.0.2.100, port: 80, protocol: tcp, fwmark: null, family: ipv4, scheduler: wlc,
-      scheduler_flags: [], persistence: 0, persistence_netmask: null, persistence_engine: null, one_packet: false,
-      counters: {connections: 7}, rates: {connections: 1},
-      destinations: [{destination: 192.0.2.21, destination_port: 80, weight: 1}]}
+    - address: 192.0.2.100
+      port: 80
+      protocol: tcp
+      fwmark: null
+      family: ipv4
+      scheduler: wlc
+      scheduler_flags: []
+      persistence: 0
+      persistence_netmask: null
+      persistence_engine: null
+      one_packet: false
+      counters: {connections: 7, incoming_packets: 26, outgoing_packets: 16, incoming_bytes: 1708,
+        outgoing_bytes: 3588}
+      rates: {connections: 1, incoming_packets: 3, outgoing_packets: 2, incoming_bytes: 213, outgoing_bytes: 448}
+      destinations:
+        - destination: 192.0.2.21
+          destination_port: 8080
+          forwarding: nat
+          weight: 3
+          upper_threshold: 0
+          lower_threshold: 0
+          tunnel_type: null
+          tunnel_port: 0
+          tunnel_checksum: none
+          active_connections: 4
+          inactive_connections: 3
+          persistent_connections: 0
+          counters: {connections: 7, incoming_packets: 26, outgoing_packets: 16, incoming_bytes: 1708,
+            outgoing_bytes: 3588}
+          rates: {connections: 1, incoming_packets: 3, outgoing_packets: 2, incoming_bytes: 213,
+            outgoing_bytes: 448}
 timeouts:
-  description: Seconds after which idle connections are forgotten.
+  description: Seconds after which idle connections are forgotten, see M(lvs.cluster.ipvs_timeouts).
   returned: success
   type: dict
   sample: {tcp: 900, tcp_fin: 120, udp: 300}
 daemons:
-  description: The running connection synchronisation daemons.
+  description: The running connection synchronisation daemons, see M(lvs.cluster.ipvs_sync).
   returned: success
   type: list
   elements: dict

@@ -67,6 +67,7 @@ options:
     default: present
 seealso:
   - module: lvs.cluster.ipvs_dest
+  - module: lvs.cluster.ipvs_table
   - module: lvs.cluster.ipvs_info
 """
 

@@ -197,7 +197,9 @@ operations:
   returned: success
   type: list
   elements: str
-  sample: ["ipvsadm -A -t 192.0.2.100:80 -s wrr", "ipvsadm -a -t 192.0.2.100:80 -r 192.0.2.21:80 -g -w 3"]
+  sample:
+    - ipvsadm -A -t 192.0.2.100:80 -s wrr
+    - ipvsadm -a -t 192.0.2.100:80 -r 192.0.2.21:80 -g -w 3 -x 100 -y 50
 rules:
   description:
     - The services that this task owns as they are now (in check mode, as they would be), as lines that C(ipvsadm -R)

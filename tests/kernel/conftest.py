@@ -77,6 +77,17 @@ def run_module() -> ModuleRun:
 
 
 @pytest.fixture
+def boot_files() -> Iterator[None]:
+    """Folders of the machine that may be written to: in here they lie in memory."""
+    folders = ("/etc/systemd/system", "/etc/sysctl.d")
+    for folder in folders:
+        subprocess.run(["mount", "-t", "tmpfs", "none", folder], check=True)
+    yield
+    for folder in folders:
+        subprocess.run(["umount", folder], check=True)
+
+
+@pytest.fixture
 def tool() -> Tool:
     """`tool("ipvsadm", "-Sn")`: output of a program; it must succeed, or with `fails=True` must not."""
     return run_program

@@ -8,7 +8,6 @@ import os
 import re
 import shlex
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -43,17 +42,6 @@ def lan(own_network: None, tool: Tool) -> None:
     tool("ip", "link", "add", "docker0", "type", "bridge")
     tool("ip", "address", "add", "172.17.0.1/16", "dev", "docker0")
     tool("ip", "link", "set", "docker0", "up")
-
-
-@pytest.fixture
-def boot_files() -> Iterator[None]:
-    """Folders of the machine that may be written to: in here they lie in memory."""
-    folders = ("/etc/systemd/system", "/etc/sysctl.d")
-    for folder in folders:
-        subprocess.run(["mount", "-t", "tmpfs", "none", folder], check=True)
-    yield
-    for folder in folders:
-        subprocess.run(["umount", folder], check=True)
 
 
 def state(tool: Tool) -> dict[str, Any]:

@@ -186,6 +186,7 @@ def test_destination_without_a_port_has_the_services(key: model.ServiceKey, port
     [
         ({}, {"weight": -1}, "Weight of 192.0.2.21 in service tcp/192.0.2.100:80 must be 0 or more, got -1."),
         ({}, {"weight": 2**31}, "must be at most 2147483647"),
+        ({}, {"upper_threshold": 2**31}, "must be at most 2147483647"),
         ({}, {"upper_threshold": 1, "lower_threshold": 2}, "got lower 2 and upper 1."),
         ({}, {"lower_threshold": 2}, "got lower 2 and upper 0."),
         ({"destination_port": 8080}, {}, "use port 80, or forwarding nat."),
