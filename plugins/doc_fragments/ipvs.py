@@ -27,7 +27,8 @@ notes:
   - Two tasks at once on one host do not get into each other's way. One waits for the other, a minute at most.
   - Who owns the table. Where keepalived (C(virtual_server)) or ldirectord runs, that daemon owns the services of its
     configuration; it sets weights and removes destinations by its health checks, at any time, and does not repair what
-    others change. Then don't describe its services here, and keep them outside of every scope.
+    others change. Then don't describe its services here, keep them outside of every scope of
+    M(lvs.cluster.ipvs_table), and drain real servers through its configuration.
 """
 
     SERVICE_KEY = r"""

@@ -91,6 +91,13 @@ def test_taking_away_what_is_not_there_loads_nothing(run_module: ModuleRun, tool
     assert "ip_vs" not in Path("/proc/modules").read_text(encoding="utf-8")
 
 
+def test_draining_where_nothing_can_be_says_so_and_loads_nothing(run_module: ModuleRun, tool: Tool) -> None:
+    unload(tool)
+    failed = run_module("ipvs_dest", {**WEB, "destination": "192.0.2.21", "state": "drained", "wait": True}, fails=True)
+    assert failed["msg"].startswith("Service tcp/192.0.2.100:80 does not exist, so nothing can be drained in it.")
+    assert "ip_vs" not in Path("/proc/modules").read_text(encoding="utf-8")
+
+
 def test_family_number_is_looked_up_after_each_loading(run_module: ModuleRun, tool: Tool) -> None:
     for _turn in range(2):
         run_module("ipvs_service", WEB)
