@@ -94,7 +94,7 @@ def module(machine: str, name: str, **options: object) -> dict[str, Any]:
     done = subprocess.run(
         ["ansible", machine, "-i", NO_CHECKS, "-m", f"lvs.cluster.{name}", "-a", json.dumps(options)],
         cwd=CHECKOUT,
-        env={**os.environ, "ANSIBLE_SSH_ARGS": f"-F {SSH_CONFIG}", "ANSIBLE_NOCOLOR": "1"},
+        env={**os.environ, "ANSIBLE_SSH_ARGS": f"-F {SSH_CONFIG}", "ANSIBLE_CALLBACK_RESULT_FORMAT": "json"},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -105,10 +105,16 @@ def module(machine: str, name: str, **options: object) -> dict[str, Any]:
     return result
 
 
-def table(director: str, *words: str) -> list[str]:
-    """The table as ipvsadm prints it, with thresholds."""
-    saved = ssh(director, "ipvsadm -Sn").splitlines()
-    return sorted(line.strip() for line in saved) + ssh(director, "ipvsadm -Ln --thresholds").splitlines()
+def table(director: str) -> list[str]:
+    """The table as ipvsadm prints it: what it saves, and the thresholds, which it only lists; without connections."""
+    lines = [line.strip() for line in ssh(director, "ipvsadm -Sn").splitlines()]
+    service = ""
+    for line in ssh(director, "ipvsadm -Ln --thresholds").splitlines()[3:]:
+        if "->" in line:
+            lines.append(" ".join((service, *line.split()[:4])))
+        else:
+            service = line.strip()
+    return sorted(lines)
 
 
 def services(director: str, *vips: str) -> list[str]:
