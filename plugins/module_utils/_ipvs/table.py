@@ -17,6 +17,8 @@ from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.runner import ru
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
+_MOST_UNASKED = 1000  # operations
+
 
 def change_table(module: AnsibleModule) -> None:
     """Makes the table as the module's parameters say, and ends the module."""
@@ -49,4 +51,8 @@ def _changed_table(module: AnsibleModule) -> Mapping[str, Any]:
     description = description_of(module.params)
     # Nothing has to be loaded to take everything away.
     done = change(module, _OwnedTable(description), load=bool(module.params["services"]))
-    return {**done.of_changed_services().as_results(), "rules": restoring_lines(done.after)}
+    results = {**done.of_changed_services().as_results(), "rules": restoring_lines(done.after)}
+    if len(done.operations) > _MOST_UNASKED and not module._diff:  # noqa: SLF001 - Ansible's only name for it
+        # Before and after of tens of thousands of destinations cost as much as making them.
+        del results["diff"]
+    return results
