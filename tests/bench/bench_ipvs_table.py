@@ -81,7 +81,6 @@ def run_module(parameters: str) -> dict[str, Any]:
         finally:
             inside.append(time.perf_counter() - start)
 
-    table.change = timed
     printed = io.StringIO()
     arguments = patch_module_args(json.loads(parameters))
     watched = mock.patch.object(table, "change", timed)

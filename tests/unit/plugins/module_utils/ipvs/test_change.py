@@ -94,7 +94,7 @@ class KernelInMemory:
 
     def read_services(self, wanted: Callable[[ServiceKey], bool]) -> dict[ServiceKey, Service]:
         failure = self.fails_to_read(self.readings)
-        if failure:
+        if isinstance(failure, IpvsError):
             raise failure
         return {key: service for key, service in self.services.items() if wanted(key)}
 
