@@ -98,14 +98,15 @@ def change(module: AnsibleModule, intent: Intent, *, load: bool) -> Change:
             return Change(Table(), desired, operations)
         if not module.check_mode:
             opens.enter_context(exclusive())
-        return _Run(module, kernel, intent).change()
+        return _Run(module, kernel, intent, opens).change()
 
 
 class _Run:
-    """One run with an open kernel."""
+    """One run with an open kernel. Whatever it opens itself is closed with ``opens``."""
 
-    def __init__(self, module: AnsibleModule, kernel: Kernel, intent: Intent) -> None:
+    def __init__(self, module: AnsibleModule, kernel: Kernel, intent: Intent, opens: contextlib.ExitStack) -> None:
         self._module = module
+        self._opens = opens
         self._kernel = kernel
         self._intent = intent
         self._before = intent.read(kernel)
@@ -162,9 +163,14 @@ class _Run:
                 return error
             except IpvsError as error:
                 self._done += part  # perhaps: what is put back must not miss one
+                self._reopen()
                 return error
             self._done += part
         return None
+
+    def _reopen(self) -> None:
+        """A new socket: answers that nobody has read leave no room for others in the one before."""
+        self._kernel = self._opens.enter_context(opened(self._module, load=False)) or self._kernel
 
     def _forget(self, missing: Collection[Operation]) -> None:
         """What would be done now as before was not done, or others have undone it."""
@@ -202,11 +208,11 @@ class _Run:
     def _put_back(self) -> str:
         """Undoes what was done, and nothing that others did; a sentence about what the table is then."""
         try:
+            error = None
             found, left = self._left_to_undo()
             for _attempt in range(_ATTEMPTS):
                 if left:
-                    with contextlib.suppress(IpvsError):  # what is read next decides
-                        self._kernel.apply(left)
+                    error = self._write(left, singly=isinstance(error, AnswersLostError))
                     found, left = self._left_to_undo()
         except IpvsError as error:
             return (
