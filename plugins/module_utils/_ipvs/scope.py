@@ -61,10 +61,17 @@ def _read_entry(entry: str) -> Network | Marks | str:
         if 1 <= first <= last <= MOST_U32:
             return (first, last)
         return f"Firewall marks are 1 to {MOST_U32}, the lower one first, got {entry!r}."
+    # Some versions of Python read an address with an interface, and forget the interface.
     with contextlib.suppress(ValueError):
+        if "%" not in entry:
+            return _read_network(entry)
+    return f"It must be a network, an address, a firewall mark or a range of marks (100-199), got {entry!r}."
+
+
+def _read_network(entry: str) -> Network | str:
+    try:
         return ipaddress.ip_network(entry)
-    with contextlib.suppress(ValueError):
+    except ValueError:
         # What is owned may be removed: no guess about it.
         near = ipaddress.ip_network(entry, strict=False)
         return f"{entry} has bits behind its prefix. Write {near}, or the address alone."
-    return f"It must be a network, an address, a firewall mark or a range of marks (100-199), got {entry!r}."
