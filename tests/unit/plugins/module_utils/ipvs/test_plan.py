@@ -178,6 +178,23 @@ def strength(of: Table, key: ServiceKey) -> int:
     return sum(destination.weight for destination in of.destinations[key].values())
 
 
+@pytest.mark.parametrize(
+    ("before", "desired", "found", "wanted"),
+    [
+        pytest.param("80:wlc 21=1", "80:rr 21=5", "80:rr 21=5", "80:wlc 21=1", id="what was edited"),
+        pytest.param("80:wlc 21=1", "", "", "80:wlc 21=1", id="service that was removed, with its destinations"),
+        pytest.param("80:wlc 21=1", "80:wlc 22=1", "80:wlc 22=1", "80:wlc 21=1", id="destinations"),
+        pytest.param("", "80:wlc 21=1", "80:wlc 21=1 22=1", "", id="service that was made, whatever others put in"),
+        pytest.param("80:wlc 21=1", "80:rr 21=1", "", "", id="not a service that others have removed"),
+        pytest.param("80:wlc", "80:wlc 21=1", "80:sh 21=1 22=7; 443:rr", "80:sh 22=7; 443:rr", id="not others' work"),
+        pytest.param("80:wlc 21=1", "80:wlc 21=1", "80:rr 22=7", "80:rr 22=7", id="nothing when nothing was done"),
+    ],
+)
+def test_reverted(before: str, desired: str, found: str, wanted: str) -> None:
+    operations = plan(current=table(before), desired=table(desired))
+    assert reverted(found=table(found), before=table(before), operations=operations) == table(wanted)
+
+
 # Seeds that once failed come first. hypothesis would need minutes for so many; a seed is as good to find one again.
 SEEDS_THAT_FAILED: tuple[int, ...] = ()
 PAIRS = int(os.environ.get("LVS_CLUSTER_PLAN_PAIRS", "20000"))
@@ -247,7 +264,7 @@ def walked(old: Table, new: Table, operations: list[Operation]) -> Table:
                 assert key not in new.services, "a service that stays is deleted"
                 del services[key], members[key]
             else:
-                assert operation.service == new.services[key]
+                assert operation.service == new.services[key] != services.get(key), "nothing changes"
                 services[key] = operation.service
                 members.setdefault(key, {})
             continue
@@ -258,7 +275,7 @@ def walked(old: Table, new: Table, operations: list[Operation]) -> Table:
             assert will is None, "a destination that stays is deleted"
             del members[key][destination.key]
             continue
-        assert destination == will
+        assert destination == will != before, "nothing changes"
         # Weights may not go below what both ends have, not even for a moment; what both have working, works.
         assert destination.weight >= min(was.weight if was else 0, will.weight)
         if destination.weight < (before.weight if before else 0):
