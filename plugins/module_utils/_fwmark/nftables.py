@@ -1,0 +1,222 @@
+# SPDX-FileCopyrightText: 2026 The lvs.cluster contributors
+# SPDX-License-Identifier: BSD-2-Clause
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+"""Rules as one table of nftables: text for ``nft -f``, and what ``nft -j list table`` says of it.
+
+Each address family has a map from address, protocol and port (or range of ports) to the mark, so that a packet costs
+one lookup, however many marks there are. Needs nft 0.9.4 and Linux 5.6, where such maps came to take ranges.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from typing import Any, Iterable, Mapping, Tuple
+
+from ansible_collections.lvs.cluster.plugins.module_utils._fwmark.model import (
+    OWNED,
+    FwmarkError,
+    Held,
+    Operation,
+    Place,
+    Rule,
+    Rules,
+    merged,
+)
+from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.model import PROTOCOLS, ModelError, normal_address
+
+PLACE = Place("nftables", "nft")
+CHAIN = "prerouting"
+_TABLE = ("inet", OWNED)
+_HOOK = "type filter hook prerouting priority mangle; policy accept;"
+_SHAPES = {"ipv4": ("ipv4_addr", "ip"), "ipv6": ("ipv6_addr", "ip6")}  # of each family: a map's key, the header's name
+_PROTOCOLS = {6: "tcp", 17: "udp", 132: "sctp"}  # nft prints numbers where /etc/protocols is missing
+_MOST_ELEMENTS = 1000  # in one command: the kernel takes 128 KiB as one word of a command line
+
+Element = Tuple[str, str, int, int]  # address, protocol, first and last port
+
+
+def has_table(listed: str) -> bool:
+    """Whether our table is among those that ``nft -j list tables`` said."""
+    tables = (item.get("table") for item in _items(listed))
+    return any(table and (table["family"], table["name"]) == _TABLE for table in tables)
+
+
+def held(listed: str) -> Held:
+    """What our table holds, from what ``nft -j list table`` said."""
+    shape: list[tuple[Any, ...]] = []
+    elements: dict[Element, int] = {}
+    is_all = True
+    for item in _items(listed):
+        for kind, value in item.items():
+            if kind in ("metainfo", "table"):
+                continue
+            shape.append(_shape(kind, value))
+            if kind == "map":
+                found, is_whole = _elements(value)
+                elements.update(found)
+                is_all = is_all and is_whole
+    rules = merged(
+        Rule(mark, address, protocol, ((first, last),)) for (address, protocol, first, last), mark in elements.items()
+    )
+    is_intact = is_all and sorted(shape, key=repr) == _INTACT and elements == _elements_of(rules)
+    return Held(PLACE, rules, exists=True, is_intact=is_intact)
+
+
+def operations(present: Held, desired: Rules) -> tuple[Operation, ...]:
+    """What leads from the present rules to the desired ones."""
+    if not desired:
+        return (_operation("delete", "table", *_TABLE),) if present.exists else ()
+    if present.exists and present.is_intact:
+        gone = set(present.rules)
+        wanted = set(desired)
+        before = _elements_of(rule for rule in present.rules if rule not in wanted)
+        after = _elements_of(rule for rule in desired if rule not in gone)
+        return (
+            *_of_elements("delete", {key: mark for key, mark in before.items() if after.get(key) != mark}),
+            *_of_elements("add", {key: mark for key, mark in after.items() if before.get(key) != mark}),
+        )
+    # The table is ours alone. One that somebody has changed is made anew, in the same transaction.
+    anew = (_operation("delete", "table", *_TABLE),) if present.exists else ()
+    return (*anew, *_structure(), *_of_elements("add", _elements_of(desired)))
+
+
+def fitness_text() -> str:
+    """What a kernel must take to be fit for this back end, whatever our table holds now. Only for ``nft -c``."""
+    return transaction_text(
+        [_operation("add", "table", *_TABLE), _operation("delete", "table", *_TABLE), *_structure()]
+    )
+
+
+def _structure() -> tuple[Operation, ...]:
+    """What makes the table without any rule."""
+    maps = [_operation("add", "map", *_TABLE, family, f"{{ {_map_type(family)} }}") for family in _SHAPES]
+    return (
+        _operation("add", "table", *_TABLE),
+        *maps,
+        _operation("add", "chain", *_TABLE, CHAIN, f"{{ {_HOOK} }}"),
+        *(_operation("add", "rule", *_TABLE, CHAIN, _statement(family)) for family in _SHAPES),
+    )
+
+
+def transaction_text(operations: Iterable[Operation]) -> str:
+    """What ``nft -f`` reads, all or nothing."""
+    return "".join(f"{operation.line}\n" for operation in operations)
+
+
+def boot_file(rules: Rules) -> str:
+    """A complete file for ``nft -f`` that makes our table anew, whatever is there; nothing for no rules."""
+    if not rules:
+        return ""
+    lines = [f"table {' '.join(_TABLE)}", f"delete table {' '.join(_TABLE)}", f"table {' '.join(_TABLE)} {{"]
+    for family in _SHAPES:
+        elements = _elements_of(rule for rule in rules if rule.family == family)
+        lines += [f"\tmap {family} {{", f"\t\t{_map_type(family)}"]
+        if elements:
+            spelled = ",\n\t\t\t".join(_assignment(element, mark) for element, mark in elements.items())
+            lines += ["\t\telements = {", f"\t\t\t{spelled}", "\t\t}"]
+        lines += ["\t}"]
+    lines += [f"\tchain {CHAIN} {{", f"\t\t{_HOOK}", *(f"\t\t{_statement(family)}" for family in _SHAPES), "\t}", "}"]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _map_type(family: str) -> str:
+    return f"type {_SHAPES[family][0]} . inet_proto . inet_service : mark; flags interval;"
+
+
+def _statement(family: str) -> str:
+    return f"meta mark set {_SHAPES[family][1]} daddr . meta l4proto . th dport map @{family}"
+
+
+def _operation(*words: str) -> Operation:
+    return Operation(" ".join(shlex.quote(word) for word in ("nft", *words)), " ".join(words))
+
+
+def _of_elements(verb: str, elements: Mapping[Element, int]) -> list[Operation]:
+    """Operations on elements, those of one mark and family together."""
+    groups: dict[tuple[str, int], list[str]] = {}
+    for element, mark in elements.items():
+        family = "ipv6" if ":" in element[0] else "ipv4"
+        groups.setdefault((family, mark), []).append(_assignment(element, mark))
+    return [
+        _operation(verb, "element", *_TABLE, family, f"{{ {', '.join(group[start : start + _MOST_ELEMENTS])} }}")
+        for (family, _mark), group in groups.items()
+        for start in range(0, len(group), _MOST_ELEMENTS)
+    ]
+
+
+def _assignment(element: Element, mark: int) -> str:
+    address, protocol, first, last = element
+    ports = str(first) if first == last else f"{first}-{last}"
+    return f"{address} . {protocol} . {ports} : {mark}"
+
+
+def _elements_of(rules: Iterable[Rule]) -> dict[Element, int]:
+    return {(rule.address, rule.protocol, first, last): rule.mark for rule in rules for first, last in rule.ports}
+
+
+def _items(listed: str) -> list[Mapping[str, Any]]:
+    try:
+        items = json.loads(listed)["nftables"]
+    except (ValueError, KeyError, TypeError):
+        raise FwmarkError(
+            f"nft does not answer in JSON but says {listed[:80]!r}. Install an nft that is built with JSON support."
+        ) from None
+    return list(items)
+
+
+def _shape(kind: str, value: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What matters of a map, chain or rule; everything else in our table is somebody else's work."""
+    if kind == "map":
+        return (kind, value.get("name"), _listed(value.get("type")), value.get("map"), _listed(value.get("flags")))
+    if kind == "chain":
+        return (kind, *(value.get(name) for name in ("name", "type", "hook", "prio", "policy")))
+    try:
+        # Versions of nft may spell the key in different ways. Which map is asked says which rule it is.
+        [statement] = value["expr"]
+        mangled = statement["mangle"]
+        return (kind, value["chain"], mangled["key"]["meta"]["key"], mangled["value"]["map"]["data"])
+    except (KeyError, TypeError, ValueError):
+        return (kind, repr(value))
+
+
+_INTACT = sorted(
+    [
+        ("chain", CHAIN, "filter", "prerouting", -150, "accept"),
+        *(
+            ("map", family, (key, "inet_proto", "inet_service"), "mark", ("interval",))
+            for family, (key, _) in _SHAPES.items()
+        ),
+        *(("rule", CHAIN, "mark", f"@{family}") for family in _SHAPES),
+    ],
+    key=repr,
+)
+
+
+def _elements(value: Mapping[str, Any]) -> tuple[dict[Element, int], bool]:
+    """The elements of a map, and whether that is all: those that we would never write are left out."""
+    elements = value.get("elem", ())
+    found = dict(read for element in elements for read in [_element(element)] if read is not None)
+    return found, len(found) == len(elements)
+
+
+def _element(said: Any) -> tuple[Element, int] | None:
+    try:
+        key, mark = said
+        address, protocol, ports = key["concat"]
+        first, last = ports["range"] if isinstance(ports, dict) else (ports, ports)
+        return (normal_address(address, what=""), _protocol(protocol), int(first), int(last)), int(mark)
+    except (AttributeError, KeyError, TypeError, ValueError, ModelError):
+        return None
+
+
+def _protocol(said: str | int) -> str:
+    name = _PROTOCOLS.get(int(said)) if str(said).isdigit() else said
+    if name not in PROTOCOLS:
+        raise ValueError(said)
+    return str(name)
+
+
+def _listed(value: Any) -> tuple[Any, ...]:
+    """One or many, as many: nft writes one without a list."""
+    return tuple(value) if isinstance(value, list) else (value,)
