@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import os
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -15,7 +14,7 @@ from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.model import Tab
 from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.plan import CREATE, DELETE, Operation, plan
 from ansible_collections.lvs.cluster.tests.unit.plugins.module_utils.ipvs.ipvs_tables import tables
 
-TABLE_PAIRS = int(os.environ.get("LVS_CLUSTER_TABLE_PAIRS", "12"))
+TABLE_PAIRS = 12  # each costs dozens of processes; test_ipvs_table_random.py has thousands of pairs
 
 
 @pytest.fixture

@@ -85,9 +85,9 @@ def task(seed: int) -> Task:
     random = Random(seed)
     before = {name: _entry(random, name) for name in _names(random, 6)}
     purge = random.choice(("none", "destinations", "services"))
-    scope = random.sample(_SCOPES, random.randint(1, 5)) if purge == "services" or random.random() < 0.4 else None
+    scope = random.sample(_SCOPES, random.randint(2, 8)) if purge == "services" or random.random() < 0.4 else None
     keep_weights = random.random() < 0.4
-    names = {*_names(random, 5), *random.sample(sorted(before, key=str), min(len(before), random.randint(0, 3)))}
+    names = {*_names(random, 3), *random.sample(list(before), random.randint(0, len(before)))}
     described = sorted((name for name in names if scope is None or _holds(scope, name)), key=str)
     random.shuffle(described)
     after = dict(before)
@@ -105,8 +105,9 @@ def task(seed: int) -> Task:
     return Task(before, parameters, after, frozenset(owned))
 
 
-def _names(random: Random, most: int) -> set[ServiceName]:
-    return {_name(random) for _turn in range(random.randint(0, most))}
+def _names(random: Random, most: int) -> list[ServiceName]:
+    """Each once, in the order in which they were drawn: a set has another order in each process."""
+    return list(dict.fromkeys(_name(random) for _turn in range(random.randint(0, most))))
 
 
 def _name(random: Random) -> ServiceName:
@@ -155,12 +156,18 @@ def _destinations(random: Random, name: ServiceName) -> dict[DestinationName, Op
     return dict(_destination(random, name) for _turn in range(random.randint(0, 4)))
 
 
-def _destination(random: Random, name: ServiceName) -> tuple[DestinationName, Options]:
-    address, port = random.choice(_REAL_SERVERS), name[1] or 0
-    same = (":" in address) == (name[4] == "ipv6")
-    if same and random.random() < 0.25:  # a key that only nat can have, so that it stays possible
-        return (address, 8080), _destination_options(random, ("nat",))
-    return (address, port), _destination_options(random, ("direct", "nat", "tunnel") if same else ("tunnel",))
+def _destination(random: Random, service: ServiceName) -> tuple[DestinationName, Options]:
+    address, port = random.choice(_REAL_SERVERS), service[1] or 0
+    if (":" in address) == (service[4] == "ipv6") and random.random() < 0.25:
+        port = 8080
+    return (address, port), _destination_at(random, service, (address, port))
+
+
+def _destination_at(random: Random, service: ServiceName, name: DestinationName) -> Options:
+    if name[1] == 8080:
+        return _destination_options(random, ("nat",))
+    same = (":" in name[0]) == (service[4] == "ipv6")
+    return _destination_options(random, ("direct", "nat", "tunnel") if same else ("tunnel",))
 
 
 def _destination_options(random: Random, forwardings: tuple[str, ...]) -> Options:
@@ -197,7 +204,10 @@ def _described(
     if random.random() < 0.15:
         return options, Entry(wanted, before)
     listed = {each: dict(value) for each, value in _destinations(random, name).items()}
-    listed.update({each: dict(value) for each, value in before.items() if random.random() < 0.4})
+    for each, value in before.items():
+        listed.update(
+            random.choice(({}, {each: dict(value)}, {each: _destination_at(random, name, each)}))  # gone, same, edited
+        )
     options["destinations"] = [
         _described_destination(random, name, each, value, before.get(each)) for each, value in listed.items()
     ]

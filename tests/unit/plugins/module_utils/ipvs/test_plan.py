@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from random import Random
 
@@ -216,6 +218,25 @@ def table_of(entries: Entries, part: frozenset[tuple[object, ...]]) -> Table:
             for name, key in keys.items()
         },
     )
+
+
+def test_seed_gives_the_same_task_in_every_process() -> None:
+    """Otherwise no failure could be looked at again: a set has another order in each process."""
+    program = (
+        f"from {task.__module__} import task\n"
+        "for seed in range(50): print(task(seed).before, task(seed).parameters, task(seed).after)"
+    )
+    printed = [
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONHASHSEED": number},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for number in ("1", "2")
+    ]
+    assert printed[0] == printed[1] != ""
 
 
 def test_twenty_thousand_random_tasks_keep_every_promise() -> None:
