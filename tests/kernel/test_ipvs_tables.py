@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from kernel_tools import Tool, run_program
