@@ -50,7 +50,7 @@ class Shell:
         # All programs read from here as well, but none more than what is meant for it.
         self._process.stdin.write("\n".join(["(set -e", *lines, ') ; echo "== $?"', ""]))
         self._process.stdin.flush()
-        printed = []
+        printed: list[str] = []
         for line in self._process.stdout:
             if line.startswith("== "):
                 assert line == "== 0\n", "".join(printed)
