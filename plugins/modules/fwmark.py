@@ -111,7 +111,8 @@ notes:
     In C(PREROUTING) the jump is appended behind the rules that are there, in nftables the priority is C(mangle).
   - The marks are gone after a reboot. RV(rules) is what a unit of the boot has to load.
   - Fragments of packets carry ports in the first one only. IPVS puts them together itself where it has a service.
-  - It works in the network namespace that it runs in.
+  - It works in the network namespace that it runs in. Two tasks at once on one host do not get into each other's way.
+    One waits for the other, a minute at most.
 seealso:
   - module: lvs.cluster.ipvs_service
   - module: lvs.cluster.ipvs_table

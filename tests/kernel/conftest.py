@@ -4,23 +4,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
-import importlib
-import io
-import json
 import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from ansible.module_utils import basic
-from ansible.module_utils.testing import patch_module_args
-from kernel_tools import ModuleRun, Tool, run_program
-
-CLONE_NEWNET = 0x40000000
+from kernel_tools import CLONE_NEWNET, ModuleRun, Tool, leave_namespaces, run_in_process, run_program
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -39,9 +30,7 @@ def own_network() -> Iterator[None]:
     if "LVS_CLUSTER_KERNEL" not in os.environ:
         yield
         return
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.unshare(CLONE_NEWNET):
-        raise OSError(ctypes.get_errno(), "unshare")
+    leave_namespaces(CLONE_NEWNET)
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     yield
     for path in Path("/run/netns").iterdir():
@@ -52,28 +41,9 @@ def own_network() -> Iterator[None]:
 def run_module() -> ModuleRun:
     """`run_module("ipvs_service", {...}, check=False)`: the module's own code with these parameters, in process."""
 
-    def run(
-        name: str,
-        parameters: dict[str, Any] | None = None,
-        *,
-        check: bool = False,
-        diff: bool = True,
-        fails: bool = False,
-    ) -> dict[str, Any]:
-        module = importlib.import_module(f"ansible_collections.lvs.cluster.plugins.modules.{name}")
-        arguments = {**(parameters or {}), "_ansible_check_mode": check, "_ansible_diff": diff}
-        arguments["_ansible_remote_tmp"] = os.environ.get("TMPDIR", "/tmp")
-        printed = io.StringIO()
-        with patch_module_args(arguments), contextlib.redirect_stdout(printed), pytest.raises(SystemExit):
-            module.main()
-        result = json.loads(printed.getvalue())
-        if bool(result.get("failed")) != fails:
-            pytest.fail(f"{name} {parameters}: {json.dumps(result, indent=1)}")
-        return result
-
     # Each run is a process of its own on a managed host; nothing may leak from one to the next.
     basic._ANSIBLE_ARGS = None
-    return run
+    return run_in_process
 
 
 @pytest.fixture

@@ -1,13 +1,23 @@
 # SPDX-FileCopyrightText: 2026 The lvs.cluster contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Types of the fixtures in conftest.py, for the tests' signatures, and what runs a program."""
+"""Types of the fixtures in conftest.py, for the tests' signatures, and what runs a program, a module or a namespace."""
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import importlib
+import io
+import json
+import os
 import subprocess
 from typing import Any, Protocol
 
 import pytest
+from ansible.module_utils.testing import patch_module_args
+
+CLONE_NEWNS = 0x00020000
+CLONE_NEWNET = 0x40000000
 
 
 class ModuleRun(Protocol):
@@ -36,6 +46,34 @@ def run_program(*words: str, stdin: str | None = None, fails: bool = False) -> s
     if (done.returncode != 0) != fails:
         pytest.fail(f"{' '.join(words)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
     return done.stdout + done.stderr if fails else done.stdout
+
+
+def run_in_process(
+    name: str,
+    parameters: dict[str, Any] | None = None,
+    *,
+    check: bool = False,
+    diff: bool = True,
+    fails: bool = False,
+) -> dict[str, Any]:
+    """What the module's own code prints with these parameters; the test fails when it does not end as it should."""
+    module = importlib.import_module(f"ansible_collections.lvs.cluster.plugins.modules.{name}")
+    arguments = {**(parameters or {}), "_ansible_check_mode": check, "_ansible_diff": diff}
+    arguments["_ansible_remote_tmp"] = os.environ.get("TMPDIR", "/tmp")
+    printed = io.StringIO()
+    with patch_module_args(arguments), contextlib.redirect_stdout(printed), pytest.raises(SystemExit):
+        module.main()
+    result: dict[str, Any] = json.loads(printed.getvalue())
+    if bool(result.get("failed")) != fails:
+        pytest.fail(f"{name} {parameters}: {json.dumps(result, indent=1)}")
+    return result
+
+
+def leave_namespaces(kinds: int) -> None:
+    """Moves this process into new namespaces of these kinds."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(kinds):
+        raise OSError(ctypes.get_errno(), "unshare")
 
 
 def seen_table() -> list[str]:

@@ -21,6 +21,7 @@ from ansible_collections.lvs.cluster.plugins.module_utils._fwmark.model import (
 from ansible_collections.lvs.cluster.plugins.module_utils._fwmark.plan import boot_files, plan, present_rules, restoring
 from ansible_collections.lvs.cluster.plugins.module_utils._fwmark.request import Request, read_request
 from ansible_collections.lvs.cluster.plugins.module_utils._fwmark.runner import Host, RefusedError, Variant, run
+from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.lock import exclusive
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -35,7 +36,15 @@ _INSTALL = {
 
 def change_marks(module: AnsibleModule) -> None:
     """Makes the marks as the module's parameters say, and ends the module."""
-    run(module, lambda: _Run(module, read_request(module.params)).results())
+    run(module, lambda: _changed_marks(module))
+
+
+def _changed_marks(module: AnsibleModule) -> Mapping[str, Any]:
+    request = read_request(module.params)
+    if module.check_mode:
+        return _Run(module, request).results()
+    with exclusive(name="fwmark", what="packet marks"):
+        return _Run(module, request).results()
 
 
 class _Run:

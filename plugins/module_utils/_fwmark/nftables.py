@@ -36,10 +36,13 @@ _MOST_ELEMENTS = 1000  # in one command: the kernel takes 128 KiB as one word of
 Element = Tuple[str, str, int, int]  # address, protocol, first and last port
 
 
-def has_table(listed: str) -> bool:
-    """Whether our table is among those that ``nft -j list tables`` said."""
-    tables = (item.get("table") for item in _items(listed))
-    return any(table and (table["family"], table["name"]) == _TABLE for table in tables)
+class UnreadableError(FwmarkError):
+    """What nft holds cannot be read."""
+
+
+def tables(listed: str) -> frozenset[tuple[str, str]]:
+    """Family and name of all tables, from what ``nft -j list tables`` said."""
+    return frozenset((item["table"]["family"], item["table"]["name"]) for item in _items(listed) if "table" in item)
 
 
 def held(listed: str) -> Held:
@@ -159,7 +162,7 @@ def _items(listed: str) -> list[Mapping[str, Any]]:
     try:
         items = json.loads(listed)["nftables"]
     except (ValueError, KeyError, TypeError):
-        raise FwmarkError(
+        raise UnreadableError(
             f"nft does not answer in JSON but says {listed[:80]!r}. Install an nft that is built with JSON support."
         ) from None
     return list(items)

@@ -17,7 +17,7 @@ from ansible_collections.lvs.cluster.plugins.module_utils._fwmark.model import (
     Transaction,
 )
 from ansible_collections.lvs.cluster.plugins.module_utils._fwmark.plan import transaction_text
-from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.model import ModelError
+from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.model import IpvsError
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -38,7 +38,7 @@ def run(module: AnsibleModule, results: Callable[[], Mapping[str, Any]]) -> None
         found = results()
     except PermissionError:
         module.fail_json(msg=NEEDS_ROOT)
-    except (FwmarkError, ModelError) as error:
+    except (FwmarkError, IpvsError) as error:
         module.fail_json(msg=str(error))
     else:
         module.exit_json(**found)
@@ -60,6 +60,8 @@ class Host:
         module.run_command_environ_update = {"LC_ALL": "C", "LANGUAGE": "C"}
         self._programs: dict[str, str | None] = {}
         self._kinds: dict[Place, str] = {}
+        self._complaints: dict[tuple[Variant, tuple[str, ...]], str] = {}
+        self._tables: frozenset[tuple[str, str]] | None = None  # of nf_tables, when nft told them
         variants: list[Variant] = [(nftables.PLACE,)] if self._program("nft") else []
         default = self._kind_of_iptables()
         for kind in sorted(("nft", "legacy"), key=lambda each: each != default):
@@ -72,10 +74,21 @@ class Host:
 
     def read(self) -> list[Held]:
         """What each place holds. Looking loads nothing and makes nothing."""
-        return [self._held(place) for variant in self.variants for place in variant]
+        by_nftables = self._held_by_nftables()
+        return [
+            by_nftables if place == nftables.PLACE else self._held_by_iptables(place)
+            for variant in self.variants
+            for place in variant
+        ]
 
     def complaint(self, variant: Variant, held: Sequence[Held], families: Sequence[str]) -> str:
-        """Why the variant cannot mark packets of these families; nothing when it can."""
+        """Why the variant cannot mark packets of these families; nothing when it can. Asked once, kernels stay."""
+        asked = (variant, tuple(families))
+        if asked not in self._complaints:
+            self._complaints[asked] = self._complaint(variant, held, families)
+        return self._complaints[asked]
+
+    def _complaint(self, variant: Variant, held: Sequence[Held], families: Sequence[str]) -> str:
         of_place = {each.place: each for each in held}
         if variant == (nftables.PLACE,):
             there = of_place[nftables.PLACE]
@@ -110,27 +123,36 @@ class Host:
         if said:
             raise RefusedError(f"{place.program} does not take the rules: {said}.")
 
-    def _held(self, place: Place) -> Held:
-        if place == nftables.PLACE:
-            return self._held_by_nftables()
-        if self._kinds[place] == "legacy" and not _has_legacy_mangle(str(place.family)):
+    def _held_by_nftables(self) -> Held:
+        if not self._program("nft"):
+            return Held(nftables.PLACE)
+        self._tables = None
+        try:
+            self._tables = nftables.tables(self._listed("tables"))
+            if ("inet", OWNED) not in self._tables:
+                return Held(nftables.PLACE)
+            return nftables.held(self._listed("table", "inet", OWNED))
+        except nftables.UnreadableError as error:
+            return Held(nftables.PLACE, complaint=_clause(str(error)))
+
+    def _listed(self, *what: str) -> str:
+        code, output, errors = self._run([*self._command("nft"), "-j", "list", *what])
+        if code:
+            raise nftables.UnreadableError(errors or output)
+        return output
+
+    def _held_by_iptables(self, place: Place) -> Held:
+        if not self._has_mangle(place):
             return Held(place)
         code, output, errors = self._run([*self._command(f"{place.program}-save"), "-t", "mangle"])
         return Held(place, complaint=_clause(errors or output)) if code else iptables.held(place, output)
 
-    def _held_by_nftables(self) -> Held:
-        for listed in (["tables"], ["table", "inet", OWNED]):
-            code, output, errors = self._run([*self._command("nft"), "-j", "list", *listed])
-            if code:
-                return Held(nftables.PLACE, complaint=_clause(errors or output))
-            try:
-                if listed != ["tables"]:
-                    return nftables.held(output)
-                if not nftables.has_table(output):
-                    break
-            except FwmarkError as error:
-                return Held(nftables.PLACE, complaint=_clause(str(error)))
-        return Held(nftables.PLACE)
+    def _has_mangle(self, place: Place) -> bool:
+        """Whether the table may be there. Asking iptables-legacy for it would make it, and load its module."""
+        if self._kinds[place] == "legacy":
+            return _has_legacy_mangle(str(place.family))
+        family = "ip6" if place.family == "ipv6" else "ip"
+        return self._tables is None or (family, "mangle") in self._tables
 
     def _iptables_complaint(self, place: Place) -> str:
         """Why iptables cannot write, found without writing."""
@@ -171,7 +193,6 @@ class Host:
 
 
 def _has_legacy_mangle(family: str) -> bool:
-    """Whether the table is there. Asking iptables-legacy would make it, and load its module."""
     try:
         return "mangle" in Path(_LEGACY_TABLES[family]).read_text(encoding="ascii").split()
     except FileNotFoundError:

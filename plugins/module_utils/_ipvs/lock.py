@@ -23,13 +23,17 @@ class LockedError(IpvsError):
 
 
 @contextlib.contextmanager
-def exclusive(*, seconds: float = SECONDS, directory: Path = _DIRECTORY) -> Iterator[None]:
-    """Holds the lock of this network namespace's IPVS table; waits at most so many seconds for it.
+def exclusive(
+    *, name: str = "ipvs", what: str = "IPVS table", seconds: float = SECONDS, directory: Path = _DIRECTORY
+) -> Iterator[None]:
+    """Holds the lock of this name in this network namespace; waits at most so many seconds for it.
+
+    ``what`` it guards is for the sentence of an error.
 
     The kernel gives the lock back when the process ends, however it ends. Raises LockedError; without root,
     PermissionError.
     """
-    path = directory / f"lvs-cluster-ipvs-{_namespace()}.lock"
+    path = directory / f"lvs-cluster-{name}-{_namespace()}.lock"
     try:
         lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except PermissionError:
@@ -39,16 +43,16 @@ def exclusive(*, seconds: float = SECONDS, directory: Path = _DIRECTORY) -> Iter
             f"The lock file {path} cannot be opened: {error.strerror}. Make {directory} writable for root."
         ) from error
     try:
-        _take(lock, seconds, path)
+        _take(lock, seconds, path, what)
         yield
     finally:
         os.close(lock)
 
 
-def _take(lock: int, seconds: float, path: Path) -> None:
+def _take(lock: int, seconds: float, path: Path, what: str) -> None:
     def give_up(_number: int, _frame: Any) -> None:
         raise LockedError(
-            f"Another task changes this host's IPVS table since {seconds:g} seconds: it holds the lock {path}."
+            f"Another task changes this host's {what} since {seconds:g} seconds: it holds the lock {path}."
             " Run this task again when it is done, or end it (fuser names it)."
         )
 

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +18,6 @@ from ansible_collections.lvs.cluster.plugins.module_utils._fwmark.model import (
     overlaps,
     without_ports,
 )
-import itertools
 
 A, B = "192.0.2.100", "2001:db8:2::100"
 PORT_LISTS = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 9)).map(lambda pair: (pair[0], sum(pair))))

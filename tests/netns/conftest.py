@@ -1,0 +1,51 @@
+# SPDX-FileCopyrightText: 2026 The lvs.cluster contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Modules run as real code on this machine's own kernel, each test in a network namespace of its own. Needs root.
+
+For what User-Mode Linux lacks (nf_tables). The tools are those of tests/kernel.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from ansible.module_utils import basic
+from kernel_tools import CLONE_NEWNET, CLONE_NEWNS, ModuleRun, Tool, leave_namespaces, run_in_process, run_program
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_mounts() -> None:
+    """Network namespaces that tests name are seen by this process only and end with it."""
+    if os.geteuid():
+        pytest.exit("tests/netns makes network namespaces: run it as root.", returncode=2)
+    leave_namespaces(CLONE_NEWNS)
+    Path("/run/netns").mkdir(exist_ok=True)
+    for words in (["--make-rprivate", "/"], ["-t", "tmpfs", "none", "/run/netns"]):
+        subprocess.run(["mount", *words], check=True)
+
+
+@pytest.fixture(autouse=True)
+def own_network(own_mounts: None) -> Iterator[None]:
+    """A network namespace for each test: no rules, only `lo`. The process itself moves."""
+    leave_namespaces(CLONE_NEWNET)
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    yield
+    for path in Path("/run/netns").iterdir():
+        subprocess.run(["ip", "netns", "del", path.name], check=True)
+
+
+@pytest.fixture
+def run_module() -> ModuleRun:
+    """`run_module("fwmark", {...}, check=False)`: the module's own code with these parameters, in process."""
+    basic._ANSIBLE_ARGS = None
+    return run_in_process
+
+
+@pytest.fixture
+def tool() -> Tool:
+    """`tool("nft", "list", "ruleset")`: output of a program; it must succeed, or with `fails=True` must not."""
+    return run_program
