@@ -324,8 +324,9 @@ def steps(
         with inside("booted"):
             load(tool, done["rules"], kind)
             assert marked() == step.marked, step.name
-            back = run_module("fwmark", parameters, check=True)
-            assert back["changed"] is False, (step.name, back)
+            if kind == "nft":  # User-Mode Linux is too slow for everything
+                back = run_module("fwmark", parameters, check=True)
+                assert back["changed"] is False, (step.name, back)
         tool("ip", "netns", "del", "booted")
         before = step.marked
 

@@ -32,6 +32,8 @@ _HOOK = "type filter hook prerouting priority mangle; policy accept;"
 _SHAPES = {"ipv4": ("ipv4_addr", "ip"), "ipv6": ("ipv6_addr", "ip6")}  # of each family: a map's key, the header's name
 _PROTOCOLS = {6: "tcp", 17: "udp", 132: "sctp"}  # nft prints numbers where /etc/protocols is missing
 _MOST_ELEMENTS = 1000  # in one command: the kernel takes 128 KiB as one word of a command line
+# For each element that goes, the kernel looks at all there are: with 10,000 of 10,000 that took 24 s [Linux 6.18].
+_MOST_REMOVED = 200
 
 Element = Tuple[str, str, int, int]  # address, protocol, first and last port
 
@@ -75,11 +77,11 @@ def operations(present: Held, desired: Rules) -> tuple[Operation, ...]:
         wanted = set(desired)
         before = _elements_of(rule for rule in present.rules if rule not in wanted)
         after = _elements_of(rule for rule in desired if rule not in gone)
-        return (
-            *_of_elements("delete", {key: mark for key, mark in before.items() if after.get(key) != mark}),
-            *_of_elements("add", {key: mark for key, mark in after.items() if before.get(key) != mark}),
-        )
-    # The table is ours alone. One that somebody has changed is made anew, in the same transaction.
+        removed = {key: mark for key, mark in before.items() if after.get(key) != mark}
+        added = {key: mark for key, mark in after.items() if before.get(key) != mark}
+        if len(removed) <= _MOST_REMOVED:
+            return (*_of_elements("delete", removed), *_of_elements("add", added))
+    # The table is ours alone. One that somebody has changed, or that changes much, is made anew, in one transaction.
     anew = (_operation("delete", "table", *_TABLE),) if present.exists else ()
     return (*anew, *_structure(), *_of_elements("add", _elements_of(desired)))
 

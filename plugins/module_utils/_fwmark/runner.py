@@ -164,8 +164,13 @@ class Host:
         return self._said(command, _EMPTY)
 
     def _kind_of_iptables(self) -> str:
-        if not self._program("iptables"):
+        program = self._program("iptables")
+        if program is None:
             return ""
+        name = Path(program).resolve().name  # xtables-nft-multi or xtables-legacy-multi, since 1.8.0
+        for kind in ("nft", "legacy"):
+            if f"-{kind}" in name:
+                return kind
         _code, output, _errors = self._run([*self._command("iptables"), "--version"])
         return "nft" if "nf_tables" in output else "legacy"
 

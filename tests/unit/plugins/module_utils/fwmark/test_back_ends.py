@@ -150,6 +150,18 @@ def test_nftables_changes_only_elements_that_differ() -> None:
     ]
 
 
+def test_nftables_makes_the_table_anew_when_much_goes() -> None:
+    def held(count: int) -> Held:
+        ports = tuple((number, number) for number in range(1, 2 * count, 2))
+        return Held(nftables.PLACE, (Rule(9, B, "tcp", ports), *RULES), exists=True)
+
+    assert commands(held(200), RULES)[0].startswith("nft delete element")
+    assert commands(held(201), RULES) == [
+        "nft delete table inet lvs_cluster_fwmark",
+        *commands(Held(nftables.PLACE), RULES),
+    ]
+
+
 def test_iptables_changes_only_rules_that_differ() -> None:
     wanted = (Rule(5, A, "tcp", ((80, 80),)), *SAVED_RULES[1:])
     chain = "iptables -t mangle {} LVS_CLUSTER_FWMARK -d 192.0.2.100/32 -p tcp -m multiport"
