@@ -14,9 +14,8 @@ from pathlib import Path
 
 import pytest
 
-LAB = Path(__file__).with_name("lab")
-NAME = "lvs-lab-selftest"
-STATE = Path("/run/lvs-labs") / NAME
+from ansible_collections.lvs.cluster.tests.lab.outside import ENVIRONMENT, LAB, NAME, STATE, lab, needs_root, on
+
 ADDRESSES = {
     "lb1": ("192.0.2.11", "2001:db8:2::11"),
     "lb2": ("192.0.2.12", "2001:db8:2::12"),
@@ -24,33 +23,12 @@ ADDRESSES = {
     "rs2": ("192.0.2.22", "2001:db8:2::22"),
     "client": ("192.0.2.31", "2001:db8:2::31"),
 }
-ENVIRONMENT = {**os.environ, "LVS_LAB_NAME": NAME}
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="the lab needs root")
 ONE_MACHINE = """
 networks:
   lan: {addresses: [192.0.2.254/24]}
 machines:
   alone: {interfaces: {eth0: {network: lan, addresses: [192.0.2.1/24]}}}
 """
-
-
-def lab(*words: str, fails: bool = False) -> str:
-    done = subprocess.run(
-        [LAB, *words],
-        env=ENVIRONMENT,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
-    output = done.stdout + done.stderr
-    assert (done.returncode != 0) == fails, output
-    return output
-
-
-def on(machine: str, command: str, *, fails: bool = False) -> str:
-    return lab("ssh", machine, command, fails=fails).strip()
 
 
 def wait_until(condition: Callable[[], object], what: str, seconds: float = 30) -> None:

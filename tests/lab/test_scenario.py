@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.lvs.cluster.tests.lab._lab.errors import LabError
-from ansible_collections.lvs.cluster.tests.lab._lab.scenario import load, parse
+from ansible_collections.lvs.cluster.tests.lab._lab.scenario import Link, Route, load, parse, parse_link
 
 SCENARIOS = Path(__file__).parent / "scenarios"
 GOOD: dict[str, Any] = {
@@ -47,6 +47,14 @@ def eth0(data: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+def gateway(value: object) -> Change:
+    return lambda data: data["machines"]["a"].update(gateway=value)
+
+
+def routes(value: object) -> Change:
+    return lambda data: data["machines"]["a"].update(routes=value)
+
+
 @pytest.mark.parametrize("path", sorted(SCENARIOS.glob("*.yml")), ids=lambda path: path.stem)
 def test_every_scenario_of_the_lab_can_be_read(path: Path) -> None:
     assert load(path).machines
@@ -62,6 +70,53 @@ def test_a_machine_on_two_networks_keeps_its_interfaces_in_order() -> None:
 def test_no_two_interfaces_have_the_same_mac() -> None:
     macs = [interface.mac for machine in parse("two", GOOD).machines for interface in machine.interfaces]
     assert len(set(macs)) == len(macs)
+
+
+def test_an_interface_has_what_its_network_says_unless_it_says_other() -> None:
+    data = changed(
+        lambda d: d["networks"]["lan"].update(delay="20ms", mtu=1400),
+        lambda d: eth0(d).update(loss="1.5%", mtu=1280),
+    )
+    scenario = parse("slow", data)
+    a, b = (scenario.machine(name).interfaces for name in ("a", "b"))
+    assert [one.link for one in (*a, *b)] == [Link("20ms", "1.5%", 1280), Link("20ms", None, 1400), Link()]
+    assert [one.link.netem for one in (*a, *b)] == [("delay", "20ms", "loss", "1.5%"), ("delay", "20ms"), ()]
+
+
+def test_gateways_and_routes_lead_over_neighbours_that_need_not_be_machines() -> None:
+    data = changed(gateway(["192.0.2.10", "2001:db8:2::10"]), routes({"203.0.113.0/24": "192.0.2.2"}))
+    assert parse("far", data).machine("a").routes == (
+        Route("default", "192.0.2.10"),
+        Route("default", "2001:db8:2::10"),
+        Route("203.0.113.0/24", "192.0.2.2"),
+    )
+    assert parse("far", changed(gateway("192.0.2.10"))).machine("a").routes == (Route("default", "192.0.2.10"),)
+
+
+def test_nothing_forwards_or_is_routed_unless_the_scenario_says_so() -> None:
+    assert all(not machine.router and not machine.routes for machine in parse("two", GOOD).machines)
+
+
+@pytest.mark.parametrize(
+    ("words", "link"),
+    [((), Link()), (("delay", "20ms"), Link("20ms")), (("loss", "5%", "delay", "1s"), Link("1s", "5%"))],
+)
+def test_a_link_is_told_in_words(words: tuple[str, ...], link: Link) -> None:
+    assert parse_link("netem", words) == link
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("delay",), "delay: a value is missing, as in delay 20ms."),
+        (("jitter", "1ms"), "netem.jitter: unknown; known are delay, loss."),
+        (("delay", "20"), "netem.delay: must be a time with its unit, such as 20ms, got '20'."),
+    ],
+)
+def test_wrong_words_for_a_link_are_refused(words: tuple[str, ...], sentence: str) -> None:
+    with pytest.raises(LabError) as caught:
+        parse_link("netem", words)
+    assert str(caught.value) == sentence
 
 
 MISTAKES: list[tuple[str, Change, str]] = [
@@ -89,8 +144,12 @@ MISTAKES: list[tuple[str, Change, str]] = [
         lambda d: eth0(d).update(addresses=["203.0.113.1/24"]),
         "203.0.113.1/24 is not in 192.0.2.0/24 or",
     ),
-    ("real address", lambda d: eth0(d).update(addresses=["10.0.0.1/24"]), "10.0.0.1/24 is not a documentation address"),
-    ("range left", lambda d: eth0(d).update(addresses=["192.0.2.1/16"]), "192.0.2.1/16 is not a documentation address"),
+    (
+        "real address",
+        lambda d: eth0(d).update(addresses=["9.9.9.9/24"]),
+        "9.9.9.9/24 is not a documentation or private",
+    ),
+    ("range left", lambda d: eth0(d).update(addresses=["192.0.2.1/16"]), "192.0.2.1/16 is not a documentation or"),
     ("no address", lambda d: eth0(d).update(addresses=["a"]), "'a' is not an address with a prefix"),
     ("none at all", lambda d: eth0(d).update(addresses=[]), "eth0.addresses: must be a list of addresses"),
     ("taken", lambda d: eth0(d).update(addresses=["192.0.2.2/24"]), "192.0.2.2 is already given at machines.a."),
@@ -99,6 +158,23 @@ MISTAKES: list[tuple[str, Change, str]] = [
         lambda d: d["machines"]["a"].update(interfaces={"eth1": eth0(d)}),
         "machines.a.interfaces.eth1: interfaces are named in order, this one must be eth0.",
     ),
+    ("router is no truth", lambda d: d["machines"]["a"].update(router=1), "machines.a.router: must be true or false"),
+    ("gateway elsewhere", gateway("198.51.100.1"), "a.gateway: 198.51.100.1 is on none of the machine's own networks"),
+    ("gateway is itself", gateway("192.0.2.1"), "a.gateway: 192.0.2.1 is the machine's own address; name another"),
+    ("gateway is none", gateway("192.0.2.9/24"), "a.gateway: '192.0.2.9/24' is not an address, such as 192.0.2.1."),
+    ("gateway is a number", gateway(7), "a.gateway: 7 is not an address"),
+    ("two gateways", gateway(["192.0.2.8", "192.0.2.9"]), "a.gateway: must be one address, or one per family, got"),
+    ("no routes", routes({}), "a.routes: must name at least one."),
+    ("route to an address in a network", routes({"10.0.0.1/8": "192.0.2.9"}), "routes.10.0.0.1/8: must be a network"),
+    ("route elsewhere", routes({"10.0.0.0/8": "10.0.0.1"}), "routes.10.0.0.0/8: 10.0.0.1 is on none of the machine's"),
+    (
+        "route by the other family",
+        routes({"10.0.0.0/8": "2001:db8:2::9"}),
+        "must be of the same family, got 2001:db8:2::9",
+    ),
+    ("delay without unit", lambda d: d["networks"]["lan"].update(delay=20), "lan.delay: must be a time with its unit"),
+    ("more than all lost", lambda d: eth0(d).update(loss="101%"), "eth0.loss: must be a share of the packets"),
+    ("too small for IPv6", lambda d: eth0(d).update(mtu=576), "eth0.mtu: must be a number of bytes from 1280 to 1500"),
 ]
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from . import host, image, network, ssh
 from .errors import LabError
 from .paths import LABS, ROOM, Paths
-from .scenario import RELEASES, Machine, Scenario, load
+from .scenario import RELEASES, Machine, Scenario, load, parse_link
 from .supervisor import ask, remove_remains
 
 BOOT_LIMIT = 180.0
@@ -73,6 +73,9 @@ def _parser() -> argparse.ArgumentParser:
         cable = command(name, _plug, text, machine=True)
         cable.add_argument("interface", nargs="?", help="only this one (default: all of them)")
         cable.set_defaults(plugged=name == "plug")
+    treat = command("netem", _netem, "delay or lose what a machine sends, until it boots again", machine=True)
+    treat.add_argument("interface")
+    treat.add_argument("words", nargs="*", metavar="WORD", help="delay 20ms, loss 1%%; none: neither")
     command("status", _status, "show the machines")
     command("env", _env, 'print what a shell needs for Ansible: eval "$(tests/lab/lab env)"')
     return parser
@@ -205,7 +208,7 @@ def _chosen(paths: Paths, options: argparse.Namespace) -> Machine:
 
 def _ssh(paths: Paths, options: argparse.Namespace) -> None:
     machine = _chosen(paths, options)
-    command = ssh.command(paths, machine.name, options.words)
+    command = ssh.command(paths, machine, options.words)
     os.execvp(command[0], command)
 
 
@@ -225,18 +228,32 @@ def _start(paths: Paths, options: argparse.Namespace) -> None:
 def _reboot(paths: Paths, options: argparse.Namespace) -> None:
     machine = _chosen(paths, options)
     started = time.monotonic()
-    before = ssh.boot_id(paths, machine.name)
+    before = ssh.boot_id(paths, machine)
     if before is None:
         raise LabError(f"{machine.name} cannot be reached by SSH, so it cannot be told to reboot; try cut and start.")
-    ssh.output(paths, machine.name, ["systemctl", "reboot"])
+    ssh.output(paths, machine, ["systemctl", "reboot"])
     ssh.wait_until_reachable(paths, machine, seconds=BOOT_LIMIT, not_boot=before)
     print(f"lab: {machine.name} rebooted in {time.monotonic() - started:.0f} s")
 
 
 def _plug(paths: Paths, options: argparse.Namespace) -> None:
     machine = _chosen(paths, options)
-    network.plug(paths, machine, plugged=options.plugged, interface=options.interface)
-    print(f"lab: {machine.name} is {'plugged in' if options.plugged else 'unplugged'}")
+    network.plug(paths, machine, plugged=options.plugged, only=options.interface)
+    what = f"{options.interface} of {machine.name}" if options.interface else machine.name
+    print(f"lab: {what} is {'plugged in' if options.plugged else 'unplugged'}")
+
+
+def _netem(paths: Paths, options: argparse.Namespace) -> None:
+    machine = _chosen(paths, options)
+    interface = network.interface(machine, options.interface).name
+    link = parse_link("netem", options.words)
+    # Taking away what is not there is no mistake here.
+    words = f"replace dev {interface} root netem {' '.join(link.netem)}" if link.netem else f"del dev {interface} root"
+    if ssh.output(paths, machine, [f"tc qdisc {words} || [ -z '{' '.join(link.netem)}' ]"]) is None:
+        raise LabError(
+            f"{machine.name} could not be told by SSH how to treat packets; is it reachable? See lab status."
+        )
+    print(f"lab: {interface} of {machine.name}: {' '.join(link.netem) or 'no delay, no loss'}")
 
 
 def _status(paths: Paths, options: argparse.Namespace) -> None:
@@ -249,7 +266,7 @@ def _status(paths: Paths, options: argparse.Namespace) -> None:
         elif pulled:
             state = "unplugged: " + ", ".join(pulled)
         else:
-            state = "on" if ssh.boot_id(paths, machine.name) else "not reachable"
+            state = "on" if ssh.boot_id(paths, machine) else "not reachable"
         lines.append(f"{machine.name:12} {state:14} {' '.join(machine.addresses)}")
     print("\n".join(lines))
 

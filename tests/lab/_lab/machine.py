@@ -15,7 +15,7 @@ from .host import contained, die_with_parent
 from .image import Image
 from .network import tap
 from .paths import Paths
-from .scenario import Machine
+from .scenario import NO_LINK, Machine
 
 _REBOOT = b"Failed to exec kernel"
 
@@ -35,6 +35,13 @@ def kernel_command_line(paths: Paths, machine: Machine, image: Image) -> list[st
         number = interface.name.removeprefix("eth")
         words.append(f"vec{number}:transport=tap,ifname={tap(machine, interface)},mac={interface.mac},depth=64,gro=0")
         words.append(f"lab.{interface.name}={','.join(str(address) for address in interface.addresses)}")
+        if interface.link.mtu != NO_LINK.mtu:
+            words.append(f"lab.mtu.{interface.name}={interface.link.mtu}")
+        if interface.link.netem:
+            words.append(f"lab.netem.{interface.name}={','.join(interface.link.netem)}")
+    words += [f"lab.route={route.to},{route.via}" for route in machine.routes]
+    if machine.router:
+        words.append("lab.router")
     if machine.web:
         words.append("lab.web")
     return words

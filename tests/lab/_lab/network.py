@@ -1,6 +1,10 @@
 # SPDX-FileCopyrightText: 2026 The lvs.cluster contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The lab's network namespace: a bridge for each network, a tap for each interface of a machine."""
+"""The lab's network namespace: a bridge for each network, a tap for each interface of a machine.
+
+The lab itself has an address in each network, and machines are reached by SSH from the one beside them: that way is
+there whatever their routes are. It leads nowhere else, so what gets from one network to another went through a machine.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,15 @@ from pathlib import Path
 from .errors import LabError
 from .paths import Paths
 from .scenario import Interface, Machine, Scenario
+
+# The lab does not forward, answers for an address only on the cable that has it, and takes no packet that went astray.
+STAND_ASIDE = """
+cd /proc/sys/net
+echo 0 >ipv4/ip_forward
+echo 0 >ipv6/conf/all/forwarding
+echo 1 >ipv4/conf/all/arp_ignore
+echo 1 >ipv4/conf/all/rp_filter
+"""
 
 
 def tap(machine: Machine, interface: Interface) -> str:
@@ -26,6 +39,7 @@ def bridge(network: str) -> str:
 def make(paths: Paths, scenario: Scenario) -> None:
     """Nothing in it is routed to the outside: the namespace has no interface but these."""
     _ip(["netns", "add", paths.name])
+    _ip(["netns", "exec", paths.name, "sh", "-c", STAND_ASIDE])
     lines = ["link set lo up"]
     for network in scenario.networks:
         # Snooping would swallow VRRP's multicast and neighbour discovery on a bridge without a querier.
@@ -36,21 +50,19 @@ def make(paths: Paths, scenario: Scenario) -> None:
             lines.append(f"address add {address} dev {bridge(network.name)}{nodad}")
         # The machines' network driver drops what was left to be cut into segments by the hardware, so that a megabyte
         # over SSH took 39 s: packets leave this side in their final size.
-        lines.append(f"link set {bridge(network.name)} gso_max_segs 1 up")
+        lines.append(f"link set {bridge(network.name)} mtu {network.link.mtu} gso_max_segs 1 up")
+    mtus = {network.name: network.link.mtu for network in scenario.networks}
     for machine in scenario.machines:
         for interface in machine.interfaces:
             lines.append(f"tuntap add dev {tap(machine, interface)} mode tap")
-            lines.append(f"link set {tap(machine, interface)} master {bridge(interface.network)} up")
+            mtu = mtus[interface.network]
+            lines.append(f"link set {tap(machine, interface)} mtu {mtu} master {bridge(interface.network)} up")
     _ip(["-n", paths.name, "-batch", "-"], stdin="\n".join(lines) + "\n")
 
 
-def plug(paths: Paths, machine: Machine, *, plugged: bool, interface: str | None = None) -> None:
-    """Put the cables of a machine (or one of them) into the bridge, or pull them."""
-    chosen = [one for one in machine.interfaces if interface in (None, one.name)]
-    if not chosen:
-        known = ", ".join(one.name for one in machine.interfaces)
-        raise LabError(f"{machine.name} has no interface {interface!r}; it has {known}.")
-    for one in chosen:
+def plug(paths: Paths, machine: Machine, *, plugged: bool, only: str | None = None) -> None:
+    """Put the cables of a machine (or only that of one interface) into the bridge, or pull them."""
+    for one in [interface(machine, only)] if only else machine.interfaces:
         place = ["master", bridge(one.network)] if plugged else ["nomaster"]
         _ip(["-n", paths.name, "link", "set", tap(machine, one), *place])
 
@@ -60,6 +72,22 @@ def unplugged(paths: Paths, machine: Machine) -> list[str]:
     text = _ip(["-n", paths.name, "-o", "link", "show", "type", "tun"])
     in_bridge = {line.split()[1].rstrip(":") for line in text.splitlines() if " master " in line}
     return [one.name for one in machine.interfaces if tap(machine, one) not in in_bridge]
+
+
+def way_in(paths: Paths, machine: Machine) -> str:
+    """The address for SSH: the first one whose cable is not pulled."""
+    pulled = unplugged(paths, machine)
+    addresses = [str(a.ip) for one in machine.interfaces if one.name not in pulled for a in one.addresses]
+    return (addresses or machine.addresses)[0]
+
+
+def interface(machine: Machine, name: str) -> Interface:
+    """LabError when the machine has none of that name."""
+    for one in machine.interfaces:
+        if one.name == name:
+            return one
+    known = ", ".join(one.name for one in machine.interfaces)
+    raise LabError(f"{machine.name} has no interface {name!r}; it has {known}.")
 
 
 def remove(paths: Paths) -> None:

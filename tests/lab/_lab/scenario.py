@@ -5,8 +5,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Interface, IPv4Network, IPv6Interface, IPv6Network, ip_interface, ip_network
+from ipaddress import (
+    IPv4Address,
+    IPv4Interface,
+    IPv6Address,
+    IPv6Interface,
+    ip_address,
+    ip_interface,
+    ip_network,
+)
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +24,42 @@ import yaml
 from .errors import LabError
 
 Address = IPv4Interface | IPv6Interface
-Network_ = IPv4Network | IPv6Network
 
-# RFC 5737 and RFC 3849: addresses for documentation belong to nobody, so a lab can hit nobody.
-DOCUMENTATION = tuple(ip_network(net) for net in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32"))
+# RFC 5737 and RFC 3849: addresses for documentation belong to nobody, so a lab can hit nobody. RFC 1918: what stands
+# behind NAT looks like this, and a lab's packets do not leave its namespace.
+ALLOWED = tuple(
+    ip_network(net)
+    for net in (
+        *("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32"),
+        *("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"),
+    )
+)
 RELEASES = ("bookworm", "trixie")
 NAME = re.compile(r"[a-z][a-z0-9-]{0,11}")
 INTERFACE = re.compile(r"eth[0-9]")
+DELAY = re.compile(r"[0-9]+(\.[0-9]+)?(us|ms|s)")
+LOSS = re.compile(r"(100|[0-9]{1,2}(\.[0-9]+)?)%")
+# The least for IPv6 (RFC 8200, section 5), and what Ethernet carries.
+MTU = range(1280, 1501)
+
+
+@dataclass(frozen=True)
+class Link:
+    """How a network or an interface carries packets. `delay` (20ms) and `loss` (1%) as tc-netem(8) takes them, `mtu` in
+    bytes."""
+
+    delay: str | None = None
+    loss: str | None = None
+    mtu: int = MTU[-1]
+
+    @property
+    def netem(self) -> tuple[str, ...]:
+        """Words for `tc qdisc … netem`; none when packets are neither delayed nor lost."""
+        return (*(("delay", self.delay) if self.delay else ()), *(("loss", self.loss) if self.loss else ()))
+
+
+NO_LINK = Link()
+LINK_KEYS = ("delay", "loss", "mtu")
 
 
 @dataclass(frozen=True)
@@ -30,25 +68,40 @@ class Network:
 
     name: str
     addresses: tuple[Address, ...]
+    link: Link
 
 
 @dataclass(frozen=True)
 class Interface:
+    """`link` holds for what the machine sends: the network's, with what the interface says of its own."""
+
     name: str
     network: str
     addresses: tuple[Address, ...]
     mac: str
+    link: Link
+
+
+@dataclass(frozen=True)
+class Route:
+    """`to` is a network, or `default`."""
+
+    to: str
+    via: str
 
 
 @dataclass(frozen=True)
 class Machine:
-    """`memory` in MiB; `web`: runs the HTTP service that says the machine's name; `release` of Debian."""
+    """`memory` in MiB; `web`: runs the HTTP service that says the machine's name; `release` of Debian; `router`:
+    forwards packets of both families."""
 
     name: str
     interfaces: tuple[Interface, ...]
     memory: int
     web: bool
     release: str
+    router: bool
+    routes: tuple[Route, ...]
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -86,6 +139,18 @@ def parse(name: str, data: object) -> Scenario:
     return _Parser(name).scenario(data)
 
 
+def parse_link(name: str, words: Sequence[str]) -> Link:
+    """`delay 20ms loss 1%`, both or one of them or nothing."""
+    parser = _Parser(name)
+    if len(words) % 2:
+        parser.mistakes.append(f"{words[-1]}: a value is missing, as in delay 20ms.")
+    given = dict(zip(words[::2], words[1::2], strict=False))
+    link = parser.link(parser.mapping(given, name, {"delay", "loss"}), name)
+    if parser.mistakes:
+        raise LabError(" ".join(parser.mistakes))
+    return link
+
+
 class _Parser:
     def __init__(self, name: str) -> None:
         self.name = name
@@ -97,9 +162,9 @@ class _Parser:
         networks = tuple(
             self.network(str(name), value) for name, value in self.members(top.get("networks"), "networks").items()
         )
-        subnets = {network.name: {address.network for address in network.addresses} for network in networks}
+        known = {network.name: network for network in networks}
         machines = tuple(
-            self.machine(number, str(name), value, subnets)
+            self.machine(number, str(name), value, known)
             for number, (name, value) in enumerate(self.members(top.get("machines"), "machines").items(), start=1)
         )
         if self.mistakes:
@@ -109,47 +174,111 @@ class _Parser:
     def network(self, name: str, data: object) -> Network:
         path = f"networks.{name}"
         self.check_name(name, path)
-        network = self.mapping(data, path, {"addresses"})
-        return Network(name, self.addresses(network.get("addresses"), f"{path}.addresses"))
+        network = self.mapping(data, path, {"addresses", *LINK_KEYS})
+        return Network(name, self.addresses(network.get("addresses"), f"{path}.addresses"), self.link(network, path))
 
-    def machine(self, number: int, name: str, data: object, subnets: dict[str, set[Network_]]) -> Machine:
+    def link(self, data: dict[str, Any], path: str, default: Link = NO_LINK) -> Link:
+        """What a network or an interface says of its link; the rest is the default's."""
+        for key, pattern, meaning in (
+            ("delay", DELAY, "a time with its unit, such as 20ms"),
+            ("loss", LOSS, "a share of the packets, such as 1%"),
+        ):
+            if key in data and not (isinstance(data[key], str) and pattern.fullmatch(data[key])):
+                self.mistakes.append(f"{path}.{key}: must be {meaning}, got {data[key]!r}.")
+        mtu = data.get("mtu", default.mtu)
+        if not isinstance(mtu, int) or isinstance(mtu, bool) or mtu not in MTU:
+            self.mistakes.append(f"{path}.mtu: must be a number of bytes from {MTU[0]} to {MTU[-1]}, got {mtu!r}.")
+            mtu = default.mtu
+        return Link(data.get("delay", default.delay), data.get("loss", default.loss), mtu)
+
+    def machine(self, number: int, name: str, data: object, networks: dict[str, Network]) -> Machine:
         path = f"machines.{name}"
         self.check_name(name, path)
-        machine = self.mapping(data, path, {"interfaces", "memory", "web", "release"})
+        machine = self.mapping(data, path, {"interfaces", "memory", "web", "release", "router", "gateway", "routes"})
         interfaces = []
         described = self.members(machine.get("interfaces"), f"{path}.interfaces")
         for position, (interface, value) in enumerate(described.items()):
-            interfaces.append(self.interface(number, position, str(interface), value, f"{path}.interfaces", subnets))
+            interfaces.append(self.interface(number, position, str(interface), value, f"{path}.interfaces", networks))
         memory = machine.get("memory", 256)
         if not isinstance(memory, int) or isinstance(memory, bool) or memory < 192:
             self.mistakes.append(f"{path}.memory: must be a number of MiB, 192 or more, got {memory!r}.")
             memory = 0
-        web = machine.get("web", False)
-        if not isinstance(web, bool):
-            self.mistakes.append(f"{path}.web: must be true or false, got {web!r}.")
+        web, router = (self.truth(machine, key, path) for key in ("web", "router"))
         release = machine.get("release", RELEASES[0])
         if release not in RELEASES:
             self.mistakes.append(f"{path}.release: must be one of {', '.join(RELEASES)}, got {release!r}.")
-        return Machine(name, tuple(interfaces), memory, bool(web), str(release))
+        routes = (*self.gateways(machine, path, interfaces), *self.routes(machine, path, interfaces))
+        return Machine(name, tuple(interfaces), memory, web, str(release), router, routes)
+
+    def truth(self, data: dict[str, Any], key: str, path: str) -> bool:
+        value = data.get(key, False)
+        if not isinstance(value, bool):
+            self.mistakes.append(f"{path}.{key}: must be true or false, got {value!r}.")
+        return bool(value)
+
+    def gateways(self, machine: dict[str, Any], path: str, interfaces: list[Interface]) -> list[Route]:
+        """The default routes: `gateway` is an address, or a list with one per family."""
+        given = machine.get("gateway", [])
+        vias = [
+            self.via(text, f"{path}.gateway", interfaces) for text in (given if isinstance(given, list) else [given])
+        ]
+        found = [via for via in vias if via]
+        if len({via.version for via in found}) < len(found):
+            self.mistakes.append(f"{path}.gateway: must be one address, or one per family, got {given!r}.")
+        return [Route("default", str(via)) for via in found]
+
+    def routes(self, machine: dict[str, Any], path: str, interfaces: list[Interface]) -> list[Route]:
+        if "routes" not in machine:
+            return []
+        found = []
+        for to, text in self.members(machine["routes"], f"{path}.routes").items():
+            via = self.via(text, f"{path}.routes.{to}", interfaces)
+            try:
+                network = ip_network(str(to))
+            except ValueError:
+                self.mistakes.append(f"{path}.routes.{to}: must be a network, such as 203.0.113.0/24.")
+                continue
+            if via and via.version != network.version:
+                self.mistakes.append(f"{path}.routes.{to}: the way to it must be of the same family, got {via}.")
+            found.append(Route(str(network), str(via)))
+        return found
+
+    def via(self, text: object, path: str, interfaces: list[Interface]) -> IPv4Address | IPv6Address | None:
+        """Whom packets are handed to: somebody on a network of the machine, whether the scenario knows him or not."""
+        try:
+            address = ip_address(text if isinstance(text, str) else "")
+        except ValueError:
+            self.mistakes.append(f"{path}: {text!r} is not an address, such as 192.0.2.1.")
+            return None
+        own = [own for interface in interfaces for own in interface.addresses]
+        if not any(address in one.network for one in own):
+            self.mistakes.append(f"{path}: {address} is on none of the machine's own networks, so nobody gets there.")
+        if any(address == one.ip for one in own):
+            self.mistakes.append(f"{path}: {address} is the machine's own address; name another machine's.")
+        return address
 
     def interface(
-        self, number: int, position: int, name: str, data: object, parent: str, subnets: dict[str, set[Network_]]
+        self, number: int, position: int, name: str, data: object, parent: str, networks: dict[str, Network]
     ) -> Interface:
         path = f"{parent}.{name}"
         if name != f"eth{position}":
             self.mistakes.append(f"{path}: interfaces are named in order, this one must be eth{position}.")
-        interface = self.mapping(data, path, {"network", "addresses"})
+        interface = self.mapping(data, path, {"network", "addresses", *LINK_KEYS})
         addresses = self.addresses(interface.get("addresses"), f"{path}.addresses")
-        network = interface.get("network")
-        if network not in subnets:
-            known = ", ".join(subnets) or "none"
-            self.mistakes.append(f"{path}.network: must be one of the networks ({known}), got {network!r}.")
+        network = networks.get(str(interface.get("network")))
+        if network is None:
+            known = ", ".join(networks) or "none"
+            got = interface.get("network")
+            self.mistakes.append(f"{path}.network: must be one of the networks ({known}), got {got!r}.")
         else:
+            subnets = {address.network for address in network.addresses}
             for address in addresses:
-                if address.network not in subnets[network]:
-                    wanted = " or ".join(sorted(str(net) for net in subnets[network]))
-                    self.mistakes.append(f"{path}.addresses: {address} is not in {wanted}, the network {network}.")
-        return Interface(name, str(network), addresses, f"02:4c:56:00:{number:02x}:{position:02x}")
+                if address.network not in subnets:
+                    wanted = " or ".join(sorted(str(net) for net in subnets))
+                    self.mistakes.append(f"{path}.addresses: {address} is not in {wanted}, the network {network.name}.")
+        link = self.link(interface, path, network.link if network else NO_LINK)
+        mac = f"02:4c:56:00:{number:02x}:{position:02x}"
+        return Interface(name, network.name if network else "", addresses, mac, link)
 
     def addresses(self, data: object, path: str) -> tuple[Address, ...]:
         if not isinstance(data, list) or not data:
@@ -162,13 +291,13 @@ class _Parser:
             except ValueError:
                 self.mistakes.append(f"{path}: {text!r} is not an address with a prefix, such as 192.0.2.1/24.")
                 continue
-            documented = any(
+            allowed = any(
                 net.version == address.version and address.network.subnet_of(net)  # type: ignore[arg-type]
-                for net in DOCUMENTATION
+                for net in ALLOWED
             )
-            if not documented:
-                ranges = ", ".join(str(net) for net in DOCUMENTATION)
-                self.mistakes.append(f"{path}: {text} is not a documentation address; use one of {ranges}.")
+            if not allowed:
+                ranges = ", ".join(str(net) for net in ALLOWED)
+                self.mistakes.append(f"{path}: {text} is not a documentation or private address; use one of {ranges}.")
             if str(address.ip) in self.taken:
                 self.mistakes.append(f"{path}: {address.ip} is already given at {self.taken[str(address.ip)]}.")
             self.taken.setdefault(str(address.ip), path)

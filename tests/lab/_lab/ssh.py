@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Sequence
 
+from . import network
 from .errors import LabError
 from .image import Image
 from .paths import Paths
@@ -49,11 +50,11 @@ def write_config(paths: Paths, scenario: Scenario, images: dict[str, Image]) -> 
     paths.ssh_config.write_text("\n".join(blocks), encoding="ascii")
 
 
-def command(paths: Paths, machine: str, words: Sequence[str] = (), options: Sequence[str] = ()) -> list[str]:
-    return ["ssh", "-F", str(paths.ssh_config), *options, machine, *words]
+def command(paths: Paths, machine: Machine, words: Sequence[str] = (), options: Sequence[str] = ()) -> list[str]:
+    return ["ssh", "-F", str(paths.ssh_config), *options, network.way_in(paths, machine), *words]
 
 
-def output(paths: Paths, machine: str, words: Sequence[str], *, seconds: float = 10) -> str | None:
+def output(paths: Paths, machine: Machine, words: Sequence[str], *, seconds: float = 10) -> str | None:
     """What a command on the machine prints, without the blanks around it; None when it cannot be reached or fails."""
     try:
         done = subprocess.run(
@@ -74,7 +75,7 @@ def wait_until_reachable(paths: Paths, machine: Machine, *, seconds: float, not_
     """Until SSH answers (and the boot is another one than `not_boot`), or LabError."""
     deadline = time.monotonic() + seconds
     while True:
-        boot = boot_id(paths, machine.name)
+        boot = boot_id(paths, machine)
         if boot and boot != not_boot:
             return
         if time.monotonic() > deadline:
@@ -86,6 +87,6 @@ def wait_until_reachable(paths: Paths, machine: Machine, *, seconds: float, not_
         time.sleep(0.3)
 
 
-def boot_id(paths: Paths, machine: str) -> str | None:
+def boot_id(paths: Paths, machine: Machine) -> str | None:
     """Another one for each boot; None when the machine cannot be reached."""
     return output(paths, machine, ["cat", "/proc/sys/kernel/random/boot_id"])
