@@ -17,10 +17,10 @@ description:
     chain per address family, C(LVS_CLUSTER_FWMARK) of the table C(mangle), to which C(PREROUTING) jumps once. That
     table or chain is the module's alone. What others write into it is removed, and what it lost comes back. Other
     tables, chains and rules are never touched.
-  - In nftables a packet costs one lookup, however many marks there are. In iptables it passes one rule for each mark,
-    address and protocol with up to 15 ports (a range counts as two).
+  - In nftables a packet costs two lookups (ports, and ranges of ports), however many marks there are. In iptables it
+    passes one rule for each mark, address and protocol with up to 15 ports (a range counts as two).
   - All changes are checked by C(nft -c) or C(iptables-restore --test) first, and then written in one transaction (with
-    iptables one for each address family). A packet sees the rules before or after it, nothing in between.
+    iptables one for each address family). What stays keeps its mark all the time.
   - With the last mark the table, or the chain and the jump, are removed.
 author: The lvs.cluster contributors (@lvs-cluster)
 extends_documentation_fragment:
@@ -109,6 +109,8 @@ notes:
   - The mark is set as a whole. When another program keeps bits of its own in the mark of such packets, they are lost;
     marks of other packets stay. A rule that comes later (such as one that restores C(connmark)) may overwrite the mark.
     In C(PREROUTING) the jump is appended behind the rules that are there, in nftables the priority is C(mangle).
+  - In nftables a range of ports that gets another mark, and every range when a damaged table is made anew, may be
+    without a mark for the blink of an eye, which is the kernel's way with ranges. Single ports never are.
   - The marks are gone after a reboot. RV(rules) is what a unit of the boot has to load.
   - Fragments of packets carry ports in the first one only. IPVS puts them together itself where it has a service.
   - It works in the network namespace that it runs in. Two tasks at once on one host do not get into each other's way.

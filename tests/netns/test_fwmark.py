@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import threading
 from typing import Any
 
 import pytest
@@ -18,8 +19,10 @@ from fwmark_cases import (
     Packet,
     cable,
     foreign_of_iptables,
+    inside,
     marked_by_iptables,
     marked_by_nftables,
+    send,
     sent,
     steps,
 )
@@ -150,7 +153,7 @@ BREAKS = [
     ("nftables", "nft add rule inet lvs_cluster_fwmark prerouting counter"),
     ("nftables", "nft add chain inet lvs_cluster_fwmark other"),
     ("nftables", "nft delete element inet lvs_cluster_fwmark ipv4 '{ 192.0.2.100 . tcp . 80 }'"),
-    ("nftables", "nft add element inet lvs_cluster_fwmark ipv4 '{ 192.0.2.0/24 . tcp . 9 : 5 }'"),
+    ("nftables", "nft add element inet lvs_cluster_fwmark ipv4_ranges '{ 192.0.2.0/24 . tcp . 9 : 5 }'"),
     ("nftables", ANEW),
     (
         "nftables",
@@ -185,6 +188,55 @@ def test_what_others_did_to_our_rules_is_mended(backend: str, command: str, run_
     assert mended["rules"] == whole["rules"]
     assert ruleset_words(tool) == before
     assert run_module("fwmark", everything)["changed"] is False
+
+
+KEPT = Packet(A, "tcp", 80, 5)
+KEPT_IN_RANGE = Packet(A, "tcp", 9005, 5)
+
+
+@pytest.mark.parametrize(
+    ("backend", "breaks", "kept"),
+    [
+        ("nftables", "", [KEPT, KEPT_IN_RANGE]),
+        # A table that is made anew: the kernel brings ranges in a moment later.
+        ("nftables", "nft add chain inet lvs_cluster_fwmark other", [KEPT]),
+        ("iptables", "", [KEPT, KEPT_IN_RANGE]),
+        ("iptables", "iptables -t mangle -A LVS_CLUSTER_FWMARK -j ACCEPT", [KEPT, KEPT_IN_RANGE]),
+    ],
+)
+def test_no_packet_loses_its_mark_while_much_changes(
+    backend: str, breaks: str, kept: list[Packet], run_module: ModuleRun, tool: Tool
+) -> None:
+    cable({"32": [A, B], "128": [SIX]})
+    web = {"mark": 5, "address": A, "ports": [80, "9000:9010"]}
+    lists = [
+        {"backend": backend, "purge": True, "marks": [web, {"mark": 6, "address": A, "ports": [*single, *ranges]}]}
+        for first in (1001, 1002)
+        for single in [[str(port) for port in range(first, 1701, 2)]]
+        for ranges in [[f"{port}:{port + 1}" for port in range(first + 10000, 10701, 4)]]
+    ]
+    run_module("fwmark", lists[0])
+    tool("nft", "-f", "-", stdin=JUDGE)
+    stop = threading.Event()
+
+    def send_on() -> None:
+        with inside("client"):  # this thread only
+            while not stop.is_set():
+                send(kept)
+                stop.wait(0.0002)
+
+    sender = threading.Thread(target=send_on)
+    sender.start()
+    try:
+        for number in range(1, 9):
+            tool("sh", "-euc", breaks)
+            operations = run_module("fwmark", lists[number % 2])["operations"]
+            anew = {"nft delete table inet lvs_cluster_fwmark", "iptables -t mangle -F LVS_CLUSTER_FWMARK"}
+            assert bool(anew & set(operations)) == bool(breaks)
+    finally:
+        stop.set()
+        sender.join()
+    assert sorted(seen()) == kept
 
 
 def test_a_refusal_half_way_is_undone(run_module: ModuleRun, tool: Tool) -> None:

@@ -3,8 +3,12 @@
 # Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 """Rules as one table of nftables: text for ``nft -f``, and what ``nft -j list table`` says of it.
 
-Each address family has a map from address, protocol and port (or range of ports) to the mark, so that a packet costs
-one lookup, however many marks there are. Needs nft 0.9.4 and Linux 5.6, where such maps came to take ranges.
+Each address family has a map from address, protocol and port to the mark, and one for ranges of ports, so that a packet
+costs two lookups, however many marks there are. Needs nft 0.9.4 and Linux 5.6, where such maps came to take ranges.
+
+Why two: the kernel swaps the contents of a map with ranges a moment after the rest of a transaction, so that a range
+that changes may match nothing meanwhile, and taking an element out of it costs a look at all others. A map of single
+ports has neither fault (``nft_set_pipapo.c`` against ``nft_set_hash.c``).
 """
 
 from __future__ import annotations
@@ -23,17 +27,25 @@ from ansible_collections.lvs.cluster.plugins.module_utils._fwmark.model import (
     Rules,
     merged,
 )
-from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.model import PROTOCOLS, ModelError, normal_address
+from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.model import (
+    PROTOCOLS,
+    ModelError,
+    family_of,
+    normal_address,
+)
 
 PLACE = Place("nftables", "nft")
 CHAIN = "prerouting"
 _TABLE = ("inet", OWNED)
 _HOOK = "type filter hook prerouting priority mangle; policy accept;"
-_SHAPES = {"ipv4": ("ipv4_addr", "ip"), "ipv6": ("ipv6_addr", "ip6")}  # of each family: a map's key, the header's name
+# Of each map: the type of the address, the header's name.
+_PORTS = {"ipv4": ("ipv4_addr", "ip"), "ipv6": ("ipv6_addr", "ip6")}
+_RANGES = {f"{family}_ranges": shape for family, shape in _PORTS.items()}
+_MAPS = {**_PORTS, **_RANGES}
 _PROTOCOLS = {6: "tcp", 17: "udp", 132: "sctp"}  # nft prints numbers where /etc/protocols is missing
 _MOST_ELEMENTS = 1000  # in one command: the kernel takes 128 KiB as one word of a command line
-# For each element that goes, the kernel looks at all there are: with 10,000 of 10,000 that took 24 s [Linux 6.18].
-_MOST_REMOVED = 200
+# Ranges to take out one by one. With 10,000 of 10,000 that took 24 s [Linux 6.18]; making the table anew takes 0.1 s.
+_MOST_RANGES_REMOVED = 1000
 
 Element = Tuple[str, str, int, int]  # address, protocol, first and last port
 
@@ -59,6 +71,7 @@ def held(listed: str) -> Held:
             shape.append(_shape(kind, value))
             if kind == "map":
                 found, is_whole = _elements(value)
+                is_whole = is_whole and all(_map_of(element) == value.get("name") for element in found)
                 elements.update(found)
                 is_all = is_all and is_whole
     rules = merged(
@@ -79,7 +92,7 @@ def operations(present: Held, desired: Rules) -> tuple[Operation, ...]:
         after = _elements_of(rule for rule in desired if rule not in gone)
         removed = {key: mark for key, mark in before.items() if after.get(key) != mark}
         added = {key: mark for key, mark in after.items() if before.get(key) != mark}
-        if len(removed) <= _MOST_REMOVED:
+        if sum(first != last for _address, _protocol, first, last in removed) <= _MOST_RANGES_REMOVED:
             return (*_of_elements("delete", removed), *_of_elements("add", added))
     # The table is ours alone. One that somebody has changed, or that changes much, is made anew, in one transaction.
     anew = (_operation("delete", "table", *_TABLE),) if present.exists else ()
@@ -95,12 +108,12 @@ def fitness_text() -> str:
 
 def _structure() -> tuple[Operation, ...]:
     """What makes the table without any rule."""
-    maps = [_operation("add", "map", *_TABLE, family, f"{{ {_map_type(family)} }}") for family in _SHAPES]
+    maps = [_operation("add", "map", *_TABLE, name, f"{{ {_map_type(name)} }}") for name in _MAPS]
     return (
         _operation("add", "table", *_TABLE),
         *maps,
         _operation("add", "chain", *_TABLE, CHAIN, f"{{ {_HOOK} }}"),
-        *(_operation("add", "rule", *_TABLE, CHAIN, _statement(family)) for family in _SHAPES),
+        *(_operation("add", "rule", *_TABLE, CHAIN, _statement(name)) for name in _MAPS),
     )
 
 
@@ -114,23 +127,31 @@ def boot_file(rules: Rules) -> str:
     if not rules:
         return ""
     lines = [f"table {' '.join(_TABLE)}", f"delete table {' '.join(_TABLE)}", f"table {' '.join(_TABLE)} {{"]
-    for family in _SHAPES:
-        elements = _elements_of(rule for rule in rules if rule.family == family)
-        lines += [f"\tmap {family} {{", f"\t\t{_map_type(family)}"]
-        if elements:
-            spelled = ",\n\t\t\t".join(_assignment(element, mark) for element, mark in elements.items())
+    elements = _elements_of(rules)
+    for name in _MAPS:
+        lines += [f"\tmap {name} {{", f"\t\t{_map_type(name)}"]
+        own = [_assignment(element, mark) for element, mark in elements.items() if _map_of(element) == name]
+        if own:
+            spelled = ",\n\t\t\t".join(own)
             lines += ["\t\telements = {", f"\t\t\t{spelled}", "\t\t}"]
         lines += ["\t}"]
-    lines += [f"\tchain {CHAIN} {{", f"\t\t{_HOOK}", *(f"\t\t{_statement(family)}" for family in _SHAPES), "\t}", "}"]
+    lines += [f"\tchain {CHAIN} {{", f"\t\t{_HOOK}", *(f"\t\t{_statement(name)}" for name in _MAPS), "\t}", "}"]
     return "".join(f"{line}\n" for line in lines)
 
 
-def _map_type(family: str) -> str:
-    return f"type {_SHAPES[family][0]} . inet_proto . inet_service : mark; flags interval;"
+def _map_type(name: str) -> str:
+    flags = " flags interval;" if name in _RANGES else ""
+    return f"type {_MAPS[name][0]} . inet_proto . inet_service : mark;{flags}"
 
 
-def _statement(family: str) -> str:
-    return f"meta mark set {_SHAPES[family][1]} daddr . meta l4proto . th dport map @{family}"
+def _statement(name: str) -> str:
+    return f"meta mark set {_MAPS[name][1]} daddr . meta l4proto . th dport map @{name}"
+
+
+def _map_of(element: Element) -> str:
+    """The name of the map that an element stands in."""
+    address, _protocol, first, last = element
+    return family_of(address) if first == last else f"{family_of(address)}_ranges"
 
 
 def _operation(*words: str) -> Operation:
@@ -138,14 +159,13 @@ def _operation(*words: str) -> Operation:
 
 
 def _of_elements(verb: str, elements: Mapping[Element, int]) -> list[Operation]:
-    """Operations on elements, those of one mark and family together."""
+    """Operations on elements, those of one mark and map together."""
     groups: dict[tuple[str, int], list[str]] = {}
     for element, mark in elements.items():
-        family = "ipv6" if ":" in element[0] else "ipv4"
-        groups.setdefault((family, mark), []).append(_assignment(element, mark))
+        groups.setdefault((_map_of(element), mark), []).append(_assignment(element, mark))
     return [
-        _operation(verb, "element", *_TABLE, family, f"{{ {', '.join(group[start : start + _MOST_ELEMENTS])} }}")
-        for (family, _mark), group in groups.items()
+        _operation(verb, "element", *_TABLE, name, f"{{ {', '.join(group[start : start + _MOST_ELEMENTS])} }}")
+        for (name, _mark), group in groups.items()
         for start in range(0, len(group), _MOST_ELEMENTS)
     ]
 
@@ -173,7 +193,7 @@ def _items(listed: str) -> list[Mapping[str, Any]]:
 def _shape(kind: str, value: Mapping[str, Any]) -> tuple[Any, ...]:
     """What matters of a map, chain or rule; everything else in our table is somebody else's work."""
     if kind == "map":
-        return (kind, value.get("name"), _listed(value.get("type")), value.get("map"), _listed(value.get("flags")))
+        return (kind, value.get("name"), _listed(value.get("type")), value.get("map"), _listed(value.get("flags", [])))
     if kind == "chain":
         return (kind, *(value.get(name) for name in ("name", "type", "hook", "prio", "policy")))
     try:
@@ -189,10 +209,10 @@ _INTACT = sorted(
     [
         ("chain", CHAIN, "filter", "prerouting", -150, "accept"),
         *(
-            ("map", family, (key, "inet_proto", "inet_service"), "mark", ("interval",))
-            for family, (key, _) in _SHAPES.items()
+            ("map", name, (key, "inet_proto", "inet_service"), "mark", ("interval",) if name in _RANGES else ())
+            for name, (key, _header) in _MAPS.items()
         ),
-        *(("rule", CHAIN, "mark", f"@{family}") for family in _SHAPES),
+        *(("rule", CHAIN, "mark", f"@{name}") for name in _MAPS),
     ],
     key=repr,
 )

@@ -144,19 +144,19 @@ def test_nftables_changes_only_elements_that_differ() -> None:
     )
     assert commands(nftables.held(RECORDED), wanted) == [
         "nft delete element inet lvs_cluster_fwmark ipv4 '{ 192.0.2.100 . tcp . 443 : 5 }'",
-        "nft delete element inet lvs_cluster_fwmark ipv6 '{ 2001:db8:2::100 . sctp . 80-81 : 5 }'",
-        "nft add element inet lvs_cluster_fwmark ipv6 '{ 2001:db8:2::100 . sctp . 80-82 : 5 }'",
+        "nft delete element inet lvs_cluster_fwmark ipv6_ranges '{ 2001:db8:2::100 . sctp . 80-81 : 5 }'",
+        "nft add element inet lvs_cluster_fwmark ipv6_ranges '{ 2001:db8:2::100 . sctp . 80-82 : 5 }'",
         "nft add element inet lvs_cluster_fwmark ipv4 '{ 192.0.2.100 . tcp . 443 : 7 }'",
     ]
 
 
-def test_nftables_makes_the_table_anew_when_much_goes() -> None:
+def test_nftables_makes_the_table_anew_when_very_many_ranges_go() -> None:
     def held(count: int) -> Held:
-        ports = tuple((number, number) for number in range(1, 2 * count, 2))
+        ports = tuple((number, number + 1) for number in range(1, 3 * count, 3))
         return Held(nftables.PLACE, (Rule(9, B, "tcp", ports), *RULES), exists=True)
 
-    assert commands(held(200), RULES)[0].startswith("nft delete element")
-    assert commands(held(201), RULES) == [
+    assert commands(held(1000), RULES)[0].startswith("nft delete element")
+    assert commands(held(1001), RULES) == [
         "nft delete table inet lvs_cluster_fwmark",
         *commands(Held(nftables.PLACE), RULES),
     ]
