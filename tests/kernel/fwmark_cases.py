@@ -304,7 +304,6 @@ def steps(
         predicted = run_module("fwmark", parameters, check=True)
         assert marked() == before, f"{step.name}: check mode wrote"
         done = run_module("fwmark", parameters)
-        assert marked() == step.marked, step.name
         assert predicted == done, step.name
         assert done["changed"] is True
         assert done["diff"]["before"] != done["diff"]["after"]
