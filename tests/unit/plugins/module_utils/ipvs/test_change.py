@@ -82,7 +82,7 @@ class KernelInMemory:
         self.after_writing: Callable[[], None] = lambda: None
         self.loses: Callable[[int], str] = lambda _call: ""
         self.loses_with: Callable[[], IpvsError] = lambda: kernel_error(errno.ENOBUFS, "Writing the table")
-        self.fails_to_read: Callable[[int], IpvsError | None] = lambda _number: None
+        self.before_reading: Callable[[int], None] = lambda _number: None
         self.operations = self.calls = self.readings = 0
         self.written: list[Operation] = []
 
@@ -93,9 +93,7 @@ class KernelInMemory:
         return self.table().only({key for key in self.services if key not in FOREIGN.services})
 
     def read_services(self, wanted: Callable[[ServiceKey], bool]) -> dict[ServiceKey, Service]:
-        failure = self.fails_to_read(self.readings)
-        if isinstance(failure, IpvsError):
-            raise failure
+        self.before_reading(self.readings)
         return {key: service for key, service in self.services.items() if wanted(key)}
 
     def read_destinations(self, key: ServiceKey) -> dict[DestinationKey, Destination]:
@@ -410,7 +408,12 @@ def test_description_that_no_longer_fits_after_others_work_is_undone(kernel: Ker
 
 
 def test_unreadable_after_writing_says_that_it_is_not_known(kernel: KernelInMemory) -> None:
-    kernel.fails_to_read = lambda readings: kernel_error(errno.EAGAIN, "Reading services") if readings else None
+
+    def fail_again(readings: int) -> None:
+        if readings:
+            raise kernel_error(errno.EAGAIN, "Reading services")
+
+    kernel.before_reading = fail_again
     with pytest.raises(ChangeFailedError, match="so it is not known whether it is as described"):
         changed()
 
