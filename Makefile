@@ -29,13 +29,17 @@ sanity: ## ansible-test sanity on the oldest and the newest ansible-core
 kernel: ## module tests on a real kernel with IPVS (a User-Mode Linux machine)
 	@$(RUN) packages venv kernel
 
+.PHONY: netns
+netns: ## module tests on this machine's own kernel, in network namespaces (root)
+	@$(RUN) packages venv netns
+
 .PHONY: build
 build: ## build the collection into build/, install the tarball and read it from there
 	@$(RUN) packages venv build
 
 .PHONY: test
 test: ## everything that CI runs
-	@$(RUN) packages venv lint unit sanity kernel build lab molecule cluster
+	@$(RUN) packages venv lint unit sanity kernel netns build lab molecule cluster
 
 .PHONY: demo
 demo: ## build a cluster in the lab, show it, cut the power of its director (root)
