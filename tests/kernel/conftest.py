@@ -7,11 +7,10 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from ansible.module_utils import basic
-from kernel_tools import CLONE_NEWNET, ModuleRun, Tool, leave_namespaces, run_in_process, run_program
+from kernel_tools import ModuleRun, Tool, network_of_its_own, run_in_process, run_program
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -22,19 +21,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def own_network() -> Iterator[None]:
-    """A network namespace for each test: an empty IPVS table, only `lo`, its own sysctls.
-
-    The process itself moves, so that modules run in it and programs that it starts are all inside. Namespaces that a
-    test makes with `ip netns add` are removed afterwards.
-    """
+    """A network namespace for each test."""
     if "LVS_CLUSTER_KERNEL" not in os.environ:
         yield
         return
-    leave_namespaces(CLONE_NEWNET)
-    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-    yield
-    for path in Path("/run/netns").iterdir():
-        subprocess.run(["ip", "netns", "del", path.name], check=True)
+    with network_of_its_own():
+        yield
 
 
 @pytest.fixture

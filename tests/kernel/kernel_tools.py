@@ -11,6 +11,8 @@ import io
 import json
 import os
 import subprocess
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
@@ -74,6 +76,20 @@ def leave_namespaces(kinds: int) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.unshare(kinds):
         raise OSError(ctypes.get_errno(), "unshare")
+
+
+@contextlib.contextmanager
+def network_of_its_own() -> Iterator[None]:
+    """A network namespace with nothing but `lo`: an empty IPVS table, no rules, its own sysctls.
+
+    The process itself moves, so that modules run in it and programs that it starts are all inside. Namespaces that are
+    made meanwhile with `ip netns add` are removed afterwards.
+    """
+    leave_namespaces(CLONE_NEWNET)
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    yield
+    for path in Path("/run/netns").iterdir():
+        subprocess.run(["ip", "netns", "del", path.name], check=True)
 
 
 def seen_table() -> list[str]:

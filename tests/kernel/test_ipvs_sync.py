@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
-from kernel_tools import ModuleRun, Tool
+from kernel_tools import CLONE_NEWNET, ModuleRun, Tool
 
 from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.daemon import (
     START,
@@ -24,9 +23,7 @@ from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.daemon import (
     merged_daemon,
 )
 from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.netlink import Kernel
-from ansible_collections.lvs.cluster.plugins.modules import ipvs_sync
 
-CLONE_NEWNET = 0x40000000
 DEFAULTS = "maxlen=1472, group=224.0.0.81, port=8848, ttl=1"
 
 
@@ -244,22 +241,6 @@ def test_destination_of_another_family_is_named_as_the_cause(run_module: ModuleR
     assert "starts no daemon while a destination is of another address family than its service" in failed["msg"]
     assert failed["msg"].endswith("No backup daemon runs now.")
     tool("ipvsadm", "-C")
-
-
-def test_examples_run_and_return_what_the_documentation_shows(run_module: ModuleRun) -> None:
-    seen = []
-    for task in yaml.safe_load(ipvs_sync.EXAMPLES):
-        for item in task.get("loop", [None]):
-            parameters = task["lvs.cluster.ipvs_sync"]
-            given = {name: item if value == "{{ item }}" else value for name, value in parameters.items()}
-            seen.append(run_module("ipvs_sync", given))
-            assert seen[-1]["changed"] is True
-            assert run_module("ipvs_sync", given)["changed"] is False
-    documented = yaml.safe_load(ipvs_sync.RETURN)
-    assert seen[0]["daemon"] == documented["daemon"]["sample"]
-    assert seen[-1]["daemon"] is None
-    back = {"role": "master", "multicast_group": "224.0.0.81", "multicast_ttl": 1, "max_length": 1472}
-    assert run_module("ipvs_sync", back)["operations"] == documented["operations"]["sample"]
 
 
 @contextlib.contextmanager

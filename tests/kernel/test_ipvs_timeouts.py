@@ -7,10 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import yaml
 from kernel_tools import ModuleRun, Tool
-
-from ansible_collections.lvs.cluster.plugins.modules import ipvs_timeouts
 
 
 def shown(tool: Tool) -> tuple[int, ...]:
@@ -87,10 +84,3 @@ def test_mistake_is_refused_with_a_sentence(
 ) -> None:
     assert run_module("ipvs_timeouts", parameters, check=check, fails=True)["msg"] == sentence
     assert shown(tool) == (900, 120, 300)
-
-
-def test_example_does_what_the_documentation_returns(run_module: ModuleRun) -> None:
-    (task,) = yaml.safe_load(ipvs_timeouts.EXAMPLES)
-    done = run_module("ipvs_timeouts", task["lvs.cluster.ipvs_timeouts"])
-    for name, documented in yaml.safe_load(ipvs_timeouts.RETURN).items():
-        assert done[name] == documented["sample"]

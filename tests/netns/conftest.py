@@ -14,7 +14,15 @@ from pathlib import Path
 
 import pytest
 from ansible.module_utils import basic
-from kernel_tools import CLONE_NEWNET, CLONE_NEWNS, ModuleRun, Tool, leave_namespaces, run_in_process, run_program
+from kernel_tools import (
+    CLONE_NEWNS,
+    ModuleRun,
+    Tool,
+    leave_namespaces,
+    network_of_its_own,
+    run_in_process,
+    run_program,
+)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -30,12 +38,9 @@ def own_mounts() -> None:
 
 @pytest.fixture(autouse=True)
 def own_network(own_mounts: None) -> Iterator[None]:
-    """A network namespace for each test: no rules, only `lo`. The process itself moves."""
-    leave_namespaces(CLONE_NEWNET)
-    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-    yield
-    for path in Path("/run/netns").iterdir():
-        subprocess.run(["ip", "netns", "del", path.name], check=True)
+    """A network namespace for each test."""
+    with network_of_its_own():
+        yield
 
 
 @pytest.fixture
