@@ -20,8 +20,9 @@ from ansible_collections.lvs.cluster.plugins.module_utils._fwmark.model import (
 )
 from ansible_collections.lvs.cluster.plugins.module_utils._fwmark.plan import boot_files, plan, present_rules, restoring
 from ansible_collections.lvs.cluster.plugins.module_utils._fwmark.request import Request, read_request
-from ansible_collections.lvs.cluster.plugins.module_utils._fwmark.runner import Host, RefusedError, Variant, run
-from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.lock import exclusive
+from ansible_collections.lvs.cluster.plugins.module_utils._fwmark.runner import NEEDS_ROOT, Host, RefusedError, Variant
+from ansible_collections.lvs.cluster.plugins.module_utils._task.ending import end, first_named
+from ansible_collections.lvs.cluster.plugins.module_utils._task.lock import exclusive
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -36,7 +37,7 @@ _INSTALL = {
 
 def change_marks(module: AnsibleModule) -> None:
     """Makes the marks as the module's parameters say, and ends the module."""
-    run(module, lambda: _changed_marks(module))
+    end(module, lambda: _changed_marks(module), needs_root=NEEDS_ROOT)
 
 
 def _changed_marks(module: AnsibleModule) -> Mapping[str, Any]:
@@ -177,5 +178,4 @@ def _operations(transactions: Sequence[Transaction]) -> list[Operation]:
 
 def _named(operations: Sequence[Operation]) -> str:
     """The first of the operations."""
-    more = f" and {len(operations) - _MOST_NAMED} more" if len(operations) > _MOST_NAMED else ""
-    return "; ".join(operation.command for operation in operations[:_MOST_NAMED]) + more
+    return first_named([operation.command for operation in operations], _MOST_NAMED)

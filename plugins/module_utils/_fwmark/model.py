@@ -13,14 +13,15 @@ import dataclasses
 from typing import Any, Iterable, Iterator, NamedTuple, Sequence, Tuple
 
 from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.model import family_of, packed_address
+from ansible_collections.lvs.cluster.plugins.module_utils._task.error import TaskError
 
 OWNED = "lvs_cluster_fwmark"  # the table of nftables; in capitals the chain of iptables
 PortRange = Tuple[int, int]  # first and last, both included
 EVERY_PORT: PortRange = (0, 65535)
 
 
-class FwmarkError(Exception):
-    """What cannot be done. Its text is a sentence for the user."""
+class FwmarkError(TaskError):
+    """What cannot be done about packet marks."""
 
 
 class RuleKey(NamedTuple):

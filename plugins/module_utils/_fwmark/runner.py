@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, Mapping, Sequence, Tuple
+from typing import TYPE_CHECKING, Sequence, Tuple
 
 from ansible_collections.lvs.cluster.plugins.module_utils._fwmark import iptables, nftables
 from ansible_collections.lvs.cluster.plugins.module_utils._fwmark.model import (
@@ -17,7 +17,7 @@ from ansible_collections.lvs.cluster.plugins.module_utils._fwmark.model import (
     Transaction,
 )
 from ansible_collections.lvs.cluster.plugins.module_utils._fwmark.plan import transaction_text
-from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.model import IpvsError
+from ansible_collections.lvs.cluster.plugins.module_utils._task.ending import clause
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -30,18 +30,6 @@ _FAMILIES = {"ipv4": "iptables", "ipv6": "ip6tables"}
 _LEGACY_TABLES = {"ipv4": "/proc/net/ip_tables_names", "ipv6": "/proc/net/ip6_tables_names"}
 _WAIT = "--wait=60"  # seconds for other programs that hold the lock of iptables
 _EMPTY = "*mangle\nCOMMIT\n"
-
-
-def run(module: AnsibleModule, results: Callable[[], Mapping[str, Any]]) -> None:
-    """Ends the module with results, or with the sentence of an error: the one place where errors meet Ansible."""
-    try:
-        found = results()
-    except PermissionError:
-        module.fail_json(msg=NEEDS_ROOT)
-    except (FwmarkError, IpvsError) as error:
-        module.fail_json(msg=str(error))
-    else:
-        module.exit_json(**found)
 
 
 class RefusedError(FwmarkError):
@@ -133,7 +121,7 @@ class Host:
                 return Held(nftables.PLACE)
             return nftables.held(self._listed("table", "inet", OWNED))
         except nftables.UnreadableError as error:
-            return Held(nftables.PLACE, complaint=_clause(str(error)))
+            return Held(nftables.PLACE, complaint=clause(str(error)))
 
     def _listed(self, *what: str) -> str:
         code, output, errors = self._run([*self._command("nft"), "-j", "list", *what])
@@ -145,7 +133,7 @@ class Host:
         if not self._has_mangle(place):
             return Held(place)
         code, output, errors = self._run([*self._command(f"{place.program}-save"), "-t", "mangle"])
-        return Held(place, complaint=_clause(errors or output)) if code else iptables.held(place, output)
+        return Held(place, complaint=clause(errors or output)) if code else iptables.held(place, output)
 
     def _has_mangle(self, place: Place) -> bool:
         """Whether the table may be there. Asking iptables-legacy for it would make it, and load its module."""
@@ -188,7 +176,7 @@ class Host:
     def _said(self, command: list[str], text: str) -> str:
         """What the program says against the text on its input; nothing when it takes it."""
         code, output, errors = self._run(command, text)
-        return _clause(errors or output) or f"it ended with {code}" if code else ""
+        return clause(errors or output) or f"it ended with {code}" if code else ""
 
     def _run(self, command: list[str], text: str | None = None) -> tuple[int, str, str]:
         code, output, errors = self._module.run_command(command, data=text)
@@ -202,9 +190,3 @@ def _has_legacy_mangle(family: str) -> bool:
         return "mangle" in Path(_LEGACY_TABLES[family]).read_text(encoding="ascii").split()
     except FileNotFoundError:
         return False
-
-
-def _clause(said: str) -> str:
-    """The first line of what a program said, as a part of a sentence."""
-    lines = said.strip().splitlines()
-    return lines[0].strip().rstrip(".") if lines else ""

@@ -17,7 +17,6 @@ import errno
 import os
 from typing import TYPE_CHECKING, Any, Callable, Collection, Sequence
 
-from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.lock import exclusive
 from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.model import IpvsError, ServiceKey, Table
 from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.netlink import (
     AlreadyThereError,
@@ -31,6 +30,8 @@ from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.netlink import (
 from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.plan import DELETE, Operation, plan, reverted
 from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.runner import load_modules, missing_module_of, opened
 from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.since import too_old
+from ansible_collections.lvs.cluster.plugins.module_utils._task.ending import first_named
+from ansible_collections.lvs.cluster.plugins.module_utils._task.lock import exclusive
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -281,5 +282,4 @@ def _clause(error: IpvsError) -> str:
 
 def _named(operations: Sequence[Operation]) -> str:
     """The first of the operations."""
-    more = f" and {len(operations) - _MOST_NAMED} more" if len(operations) > _MOST_NAMED else ""
-    return "; ".join(operation.command() for operation in operations[:_MOST_NAMED]) + more
+    return first_named([operation.command() for operation in operations], _MOST_NAMED)

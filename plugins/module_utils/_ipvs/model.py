@@ -18,6 +18,8 @@ import ipaddress
 import re
 from typing import Any, Collection, Mapping, NamedTuple, Sequence
 
+from ansible_collections.lvs.cluster.plugins.module_utils._task.error import TaskError
+
 SCHEDULERS = ("rr", "wrr", "lc", "wlc", "lblc", "lblcr", "dh", "sh", "sed", "nq", "fo", "ovf", "mh", "twos")
 DEFAULT_SCHEDULER = "wlc"
 PROTOCOLS = ("tcp", "udp", "sctp")
@@ -40,13 +42,8 @@ _FLAG_NAMES = {"sh": ("sh-fallback", "sh-port", "flag-3"), "mh": ("mh-fallback",
 _PLAIN_FLAG_NAMES = ("flag-1", "flag-2", "flag-3")
 
 
-class IpvsError(Exception):
-    """Anything about the IPVS table that cannot be done. Its text is a sentence for the user.
-
-    ``results`` is what the module returns beside it, for a failure after something was done.
-    """
-
-    results: Mapping[str, Any] = {}
+class IpvsError(TaskError):
+    """Anything about the IPVS table that cannot be done."""
 
 
 class ModelError(IpvsError):

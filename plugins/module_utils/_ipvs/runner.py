@@ -16,6 +16,7 @@ from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.netlink import (
     NotPermittedError,
 )
 from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.plan import DELETE, Operation
+from ansible_collections.lvs.cluster.plugins.module_utils._task.ending import end
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -30,15 +31,8 @@ class MissingModuleError(IpvsError):
 
 
 def run(module: AnsibleModule, results: Callable[[], Mapping[str, Any]]) -> None:
-    """Ends the module with results, or with the sentence of an error: the one place where errors meet Ansible."""
-    try:
-        found = results()
-    except (NotPermittedError, PermissionError):
-        module.fail_json(msg=NEEDS_ROOT)
-    except IpvsError as error:
-        module.fail_json(msg=str(error), **error.results)
-    else:
-        module.exit_json(**found)
+    """Ends the module with results, or with the sentence of an error."""
+    end(module, results, needs_root=NEEDS_ROOT, not_permitted=(NotPermittedError, PermissionError))
 
 
 def opened(module: AnsibleModule, *, load: bool) -> ContextManager[Kernel | None]:

@@ -18,7 +18,6 @@ from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.daemon import (
     merged_daemon,
 )
 from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.link import read_link
-from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.lock import exclusive
 from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.model import IpvsError, family_of
 from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.netlink import (
     Kernel,
@@ -28,6 +27,7 @@ from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.netlink import (
 )
 from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.runner import opened, run
 from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.timeouts import Timeouts, merged_timeouts
+from ansible_collections.lvs.cluster.plugins.module_utils._task.lock import exclusive
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule

@@ -13,13 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.lvs.cluster.plugins.module_utils._ipvs import lock
-from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.lock import LockedError, exclusive
+from ansible_collections.lvs.cluster.plugins.module_utils._task import lock
+from ansible_collections.lvs.cluster.plugins.module_utils._task.lock import LockedError, exclusive
 
 _HOLDER = """
 import sys, time
 from pathlib import Path
-from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.lock import exclusive
+from ansible_collections.lvs.cluster.plugins.module_utils._task.lock import exclusive
 with exclusive(directory=Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(float(sys.argv[2]))

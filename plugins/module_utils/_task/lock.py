@@ -12,13 +12,13 @@ import signal
 from pathlib import Path
 from typing import Any, Iterator
 
-from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.model import IpvsError
+from ansible_collections.lvs.cluster.plugins.module_utils._task.error import TaskError
 
 SECONDS = 60
 _DIRECTORY = Path("/run")  # only root can write there, so nobody else can hold us up
 
 
-class LockedError(IpvsError):
+class LockedError(TaskError):
     """Another run of a module of this collection holds the table for too long."""
 
 
