@@ -15,8 +15,8 @@ extends_documentation_fragment:
   - lvs.cluster.attributes.looks
   - lvs.cluster.attributes.linux
 description:
-  - Reads addresses, interfaces with their ARP settings, listening sockets, states of services and sysctls of a host,
-    and changes nothing.
+  - Reads addresses, interfaces with their settings, default routes, tunnels, listening sockets, states of services,
+    sysctls, kernel modules and rules that drop packets of a cluster, and changes nothing.
   - It takes the place of facts where only these are needed, and it reads them anew each time.
 options:
   services:
@@ -31,8 +31,47 @@ options:
     type: list
     elements: str
     default: []
+  kernel_modules:
+    description:
+      - Names of kernel modules of which is wanted whether the kernel has them now.
+    type: list
+    elements: str
+    default: []
+  neighbours:
+    description:
+      - Addresses on the host's own networks of which is wanted whom the host takes for their owner.
+    type: list
+    elements: str
+    default: []
+  drops:
+    description:
+      - For what rules of nftables and iptables are searched that drop or reject it. V(vrrp), V(ipip), V(ipv6) or V(gre)
+        is a protocol, V(udp/8848) a destination port, and an address is a destination.
+      - Found is a rule that names it. A policy, or a rule that drops all the rest, names nothing.
+      - Rules of this collection are left out.
+    type: list
+    elements: str
+    default: []
+  files:
+    description:
+      - Text files of which lines are wanted, of the first MiB.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path:
+        description: The file.
+        type: str
+        required: true
+      words:
+        description: Only lines with one of these words. All lines when it is empty.
+        type: list
+        elements: str
+        default: []
 requirements:
   - Linux with iproute2 4.18 or later
+notes:
+  - Rules of packet filters can be read by root only. Without O(drops) and O(files) no root is needed.
 """
 
 EXAMPLES = r"""
@@ -45,6 +84,22 @@ EXAMPLES = r"""
 - name: See that the daemon runs
   ansible.builtin.assert:
     that: look.host.services.keepalived.active
+
+- name: Look for what keeps two directors from hearing each other, or from translating addresses
+  lvs.cluster.host_info:
+    drops: [vrrp, udp/8848, 192.0.2.100]
+    kernel_modules: [ip_vs_ftp, nf_nat_ftp]
+    files:
+      - {path: /etc/keepalived/keepalived.conf, words: [vrrp_strict]}
+
+- name: Look where a real server sends its answers
+  lvs.cluster.host_info:
+    neighbours: [192.0.2.10]
+  register: look
+
+- name: See that the director is its gateway
+  ansible.builtin.assert:
+    that: look.host.routes[0].gateway == "192.0.2.10"
 """
 
 RETURN = r"""
@@ -78,21 +133,42 @@ host:
         name:
           description: Its name.
           type: str
+        type:
+          description: V(loopback), V(dummy), V(bridge), V(ipip), … and empty for hardware.
+          type: str
         mac:
           description: Its hardware address.
           type: str
         up:
           description: Whether it is switched on.
           type: bool
+        mtu:
+          description: The largest packet that it takes, in bytes.
+          type: int
+        received_packets:
+          description: How many packets it has received.
+          type: int
         arp_ignore:
-          description: Its own value; in effect is the larger one of this and RV(host.arp_ignore_all).
+          description: Its own value of C(net.ipv4.conf.INTERFACE.arp_ignore), null without IPv4.
           type: int
         arp_announce:
-          description: Its own value; in effect is the larger one of this and RV(host.arp_announce_all).
+          description: Its own value.
           type: int
         rp_filter:
-          description: Its own value; in effect is the larger one of this and RV(host.rp_filter_all).
+          description: Its own value.
           type: int
+        send_redirects:
+          description: Its own value.
+          type: int
+        forwarding:
+          description: Its own value.
+          type: int
+        effective:
+          description:
+            - What is in effect. The larger one of the interface's own value and that of C(all) for C(arp_ignore),
+              C(arp_announce), C(rp_filter) and C(send_redirects). The interface's own value for C(forwarding).
+          type: dict
+          sample: {"arp_ignore": 1, "arp_announce": 2, "rp_filter": 0, "send_redirects": 1, "forwarding": 0}
     arp_ignore_all:
       description: C(net.ipv4.conf.all.arp_ignore).
       type: int
@@ -102,6 +178,24 @@ host:
     rp_filter_all:
       description: C(net.ipv4.conf.all.rp_filter).
       type: int
+    routes:
+      description: The default routes, the one that is used first; of several next hops each is a route.
+      type: list
+      elements: dict
+      sample: [{"family": "ipv4", "gateway": "192.0.2.10", "interface": "eth0", "metric": 0}]
+    tunnels:
+      description:
+        - The interfaces of tunnels (V(ipip), V(gre), V(sit), V(ip6tnl), V(ip6gre)). An end that may be any address is
+          empty.
+      type: list
+      elements: dict
+      sample: [{"interface": "tunl0", "type": "ipip", "local": "", "remote": "", "up": true}]
+    neighbours:
+      description:
+        - Those of O(neighbours) for which the host has a hardware address. It may be stale.
+      type: list
+      elements: dict
+      sample: [{"address": "192.0.2.10", "mac": "02:00:00:00:02:11", "interface": "eth0"}]
     listeners:
       description:
         - Sockets that wait for connections or datagrams.
@@ -129,6 +223,21 @@ host:
       description: For each name in O(sysctls) its value as text, or null where this kernel does not have it.
       type: dict
       sample: {"net.ipv4.vs.expire_nodest_conn": "1"}
+    kernel_modules:
+      description: For each name in O(kernel_modules), whether it is loaded or a part of the kernel.
+      type: dict
+      sample: {"ip_vs_ftp": true}
+    drops:
+      description:
+        - Rules that drop or reject what a word in O(drops) stands for, in the form that C(iptables-save) or
+          C(nft list ruleset) shows.
+      type: list
+      elements: dict
+      sample: [{"word": "vrrp", "rule": "iptables -A INPUT -p vrrp -j DROP"}]
+    files:
+      description: For each path in O(files) the lines that were asked for, or null where the file cannot be read.
+      type: dict
+      sample: {"/etc/keepalived/keepalived.conf": ["    vrrp_strict"]}
     kernel:
       description: Release of the running kernel.
       type: str
@@ -139,17 +248,27 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.lvs.cluster.plugins.module_utils._host.observe import HostError, host_state
 
+LISTS = ("services", "sysctls", "kernel_modules", "neighbours", "drops")
+
 
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "services": {"type": "list", "elements": "str", "default": []},
-            "sysctls": {"type": "list", "elements": "str", "default": []},
+            **{name: {"type": "list", "elements": "str", "default": []} for name in LISTS},
+            "files": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "path": {"type": "str", "required": True},
+                    "words": {"type": "list", "elements": "str", "default": []},
+                },
+            },
         },
         supports_check_mode=True,
     )
     try:
-        host = host_state(module, module.params["services"], module.params["sysctls"])
+        host = host_state(module, module.params)
     except HostError as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=False, host=host)

@@ -96,6 +96,16 @@ PREPARATIONS: dict[tuple[str, str], list[str]] = {
     ("arp_hide", "This host is no real server of the VIP any more"): [],
     ("host_info", "Look at the host"): ETH0,
     ("host_info", "See that the daemon runs"): [],
+    ("host_info", "Look for what keeps two directors from hearing each other, or from translating addresses"): [
+        "iptables-legacy -A INPUT -p vrrp -j DROP"
+    ],
+    ("host_info", "Look where a real server sends its answers"): [
+        "ip address add 192.0.2.21/24 dev eth0",
+        "ip route add default via 192.0.2.10",
+        "ip neighbour add 192.0.2.10 lladdr 02:00:00:00:02:11 dev eth0",
+        "modprobe ipip",
+    ],
+    ("host_info", "See that the director is its gateway"): [],
     ("vip_probe", "See who answers for the VIPs, and whether they can be connected to"): [
         *ANSWERING,
         "background ip netns exec lb1 python3 -m http.server --bind 192.0.2.100 80",
@@ -135,7 +145,7 @@ MORE_RUNS: dict[str, list[dict[str, Any]]] = {
     ],
 }
 # Return values whose keys are names that the user gave.
-KEYED_BY_USER = ("host.services", "host.sysctls", "neighbours")
+KEYED_BY_USER = ("host.services", "host.sysctls", "host.kernel_modules", "host.files", "neighbours")
 ANSIBLES_OWN = {"changed", "diff", "invocation", "warnings", "deprecations"}
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import ipaddress
 import json
-from typing import Union
+from typing import Any, Collection, Union
 
 IPAddress = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
 IPInterface = Union[ipaddress.IPv4Interface, ipaddress.IPv6Interface]
@@ -35,11 +35,19 @@ class Link:
     up: bool = True
     arp: bool = True
     alias: str = ""
+    mtu: int = 0
+    received_packets: int = 0
+    #: Ends of a tunnel, empty for any address and for what is no tunnel.
+    local: str = ""
+    remote: str = ""
     addresses: tuple[LinkAddress, ...] = ()
 
 
 def links_of(ip_details_address: str) -> list[Link]:
-    """The interfaces in the output of ``ip -json -details address show``, in the kernel's order."""
+    """The interfaces in the output of ``ip -json -details address show``, in the kernel's order.
+
+    Received packets are there with ``-statistics`` only.
+    """
     return [
         Link(
             name=entry["ifname"],
@@ -48,6 +56,10 @@ def links_of(ip_details_address: str) -> list[Link]:
             up="UP" in entry.get("flags", ()),
             arp=not {"LOOPBACK", "NOARP"} & set(entry.get("flags", ())),
             alias=entry.get("ifalias", ""),
+            mtu=int(entry.get("mtu", 0)),
+            received_packets=int(entry.get("stats64", {}).get("rx", {}).get("packets", 0)),
+            local=_end_of(entry, "local"),
+            remote=_end_of(entry, "remote"),
             addresses=tuple(
                 LinkAddress(
                     ipaddress.ip_interface("{}/{}".format(found["local"], found["prefixlen"])),
@@ -65,6 +77,64 @@ def links_of(ip_details_address: str) -> list[Link]:
 def _kind_of(entry: dict[str, object]) -> str:
     info = entry.get("linkinfo")
     return str(info.get("info_kind", "")) if isinstance(info, dict) else ""
+
+
+def _end_of(entry: dict[str, Any], end: str) -> str:
+    text = str(entry.get("linkinfo", {}).get("info_data", {}).get(end, ""))
+    return "" if text in ("any", "0.0.0.0", "::") else text
+
+
+@dataclasses.dataclass(frozen=True)
+class DefaultRoute:
+    """Where packets go that no other route takes; ``gateway`` is empty for a route into a network without one."""
+
+    family: str
+    gateway: str
+    interface: str
+    metric: int
+
+
+def default_routes_of(ip_route: str, family: str) -> list[DefaultRoute]:
+    """The routes in the output of ``ip -json route show default``, the one that is used first; of several next hops
+    each is a route."""
+    routes = [route for route in json.loads(ip_route or "[]") if route.get("type", "unicast") == "unicast"]
+    found = [
+        DefaultRoute(
+            family=family,
+            gateway=hop.get("gateway") or hop.get("via", {}).get("host", ""),
+            interface=hop["dev"],
+            metric=int(route.get("metric", 0)),
+        )
+        for route in routes
+        for hop in route.get("nexthops") or [route]
+        if "dev" in hop
+    ]
+    return sorted(found, key=lambda route: route.metric)
+
+
+@dataclasses.dataclass(frozen=True)
+class Neighbour:
+    """Whom this host believes to have an address of its network."""
+
+    address: str
+    mac: str
+    interface: str
+
+
+def neighbours_of(ip_neighbour: str, addresses: Collection[IPAddress]) -> list[Neighbour]:
+    """Those of ``addresses`` whose hardware address is in the output of ``ip -json neighbour show``."""
+    return [
+        Neighbour(entry["dst"], entry["lladdr"], entry["dev"])
+        for entry in json.loads(ip_neighbour or "[]")
+        if "lladdr" in entry and "FAILED" not in entry.get("state", ()) and _parsed(entry["dst"]) in addresses
+    ]
+
+
+def _parsed(text: str) -> IPAddress | None:
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None
 
 
 def route_interfaces_of(ip_route: str) -> tuple[str, ...]:

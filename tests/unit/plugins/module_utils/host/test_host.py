@@ -9,10 +9,19 @@ import json
 
 import pytest
 
+from ansible_collections.lvs.cluster.plugins.module_utils._host.drops import (
+    Drop,
+    iptables_drops,
+    is_word,
+    nftables_drops,
+)
 from ansible_collections.lvs.cluster.plugins.module_utils._host.links import (
+    DefaultRoute,
     Link,
     LinkAddress,
+    default_routes_of,
     links_of,
+    neighbours_of,
     route_interfaces_of,
 )
 from ansible_collections.lvs.cluster.plugins.module_utils._host.listeners import (
@@ -140,3 +149,110 @@ def test_a_sysctl_is_found_in_both_spellings(name: str) -> None:
 @pytest.mark.parametrize("name", ["no.such", "kernel/../../version", "", "kernel"])
 def test_what_is_no_sysctl_has_no_value(name: str) -> None:
     assert sysctl_text(name) is None
+
+
+def test_a_tunnel_has_ends_and_any_address_is_none() -> None:
+    data = [
+        {"ifname": "tunl0", "linkinfo": {"info_kind": "ipip", "info_data": {"remote": "any", "local": "192.0.2.21"}}}
+    ]
+    (tunl0,) = links_of(json.dumps(data))
+    assert (tunl0.kind, tunl0.local, tunl0.remote) == ("ipip", "192.0.2.21", "")
+
+
+@pytest.mark.parametrize(
+    ("routes", "expected"),
+    [
+        ([], []),
+        ([{"dst": "default", "gateway": "192.0.2.1", "dev": "eth0"}], [("192.0.2.1", "eth0", 0)]),
+        (
+            [{"dev": "ppp0", "metric": 9}, {"gateway": "192.0.2.1", "dev": "eth0"}],
+            [("192.0.2.1", "eth0", 0), ("", "ppp0", 9)],
+        ),
+        (
+            [{"nexthops": [{"gateway": "192.0.2.1", "dev": "a"}, {"gateway": "192.0.2.2", "dev": "b"}]}],
+            [("192.0.2.1", "a", 0), ("192.0.2.2", "b", 0)],
+        ),
+        ([{"via": {"family": "inet6", "host": "fe80::1"}, "dev": "eth0"}], [("fe80::1", "eth0", 0)]),
+        ([{"type": "unreachable", "dev": "lo"}], []),
+    ],
+)
+def test_the_default_route_of_the_lowest_metric_comes_first(
+    routes: list[object], expected: list[tuple[str, str, int]]
+) -> None:
+    found = default_routes_of(json.dumps(routes), "ipv4")
+    assert found == [DefaultRoute("ipv4", gateway, interface, metric) for gateway, interface, metric in expected]
+
+
+def test_neighbours_without_an_answer_are_none() -> None:
+    entries = [
+        {"dst": "192.0.2.10", "dev": "eth0", "lladdr": "02:00:00:00:02:11", "state": ["STALE"]},
+        {"dst": "192.0.2.11", "dev": "eth0", "state": ["INCOMPLETE"]},
+        {"dst": "192.0.2.12", "dev": "eth0", "lladdr": "02:00:00:00:02:12", "state": ["REACHABLE"]},
+    ]
+    asked = {ipaddress.ip_address("192.0.2.10"), ipaddress.ip_address("192.0.2.11")}
+    assert [neighbour.address for neighbour in neighbours_of(json.dumps(entries), asked)] == ["192.0.2.10"]
+
+
+IPTABLES = """*mangle
+-A PREROUTING -p ipencap -j DROP
+COMMIT
+*filter
+:INPUT ACCEPT [0:0]
+-A INPUT -p vrrp -j DROP
+-A INPUT -s 192.0.2.12/32 -p vrrp -j ACCEPT
+-A INPUT ! -p vrrp -j DROP
+-A INPUT -d 192.0.2.100/32 -p tcp -m tcp --dport 80 -j REJECT --reject-with icmp-port-unreachable
+-A INPUT -p udp -m udp --dport 8848 -j DROP
+-A LVS_CLUSTER_FIREWALL -p vrrp -j DROP
+COMMIT
+"""
+NFTABLES = """table inet mine {
+	chain in {
+		type filter hook input priority filter; policy drop;
+		ip protocol vrrp drop
+		meta l4proto 112 counter packets 0 bytes 0 drop
+		meta l4proto gre accept
+		ip daddr 192.0.2.100 tcp dport 80 reject with icmp port-unreachable
+		udp dport 8848 drop
+	}
+}
+table inet lvs_cluster_firewall {
+	chain input {
+		ip protocol vrrp drop
+	}
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("word", "iptables", "nftables"),
+    [
+        ("vrrp", ["iptables -A INPUT -p vrrp -j DROP"], ["ip protocol vrrp drop", "meta l4proto 112 counter"]),
+        ("ipip", ["iptables -t mangle -A PREROUTING -p ipencap -j DROP"], []),
+        ("gre", [], []),
+        ("udp/8848", ["iptables -A INPUT -p udp -m udp --dport 8848 -j DROP"], ["udp dport 8848 drop"]),
+        ("udp/884", [], []),
+        ("192.0.2.100", ["iptables -A INPUT -d 192.0.2.100/32 -p tcp"], ["ip daddr 192.0.2.100 tcp dport 80 reject"]),
+        ("192.0.2.10", [], []),
+    ],
+)
+def test_foreign_rules_that_drop_are_found_by_what_they_name(
+    word: str, iptables: list[str], nftables: list[str]
+) -> None:
+    assert is_word(word)
+    for drops, expected in ((iptables_drops(IPTABLES, [word]), iptables), (nftables_drops(NFTABLES, [word]), nftables)):
+        assert len(drops) == len(expected), drops
+        for drop, text in zip(drops, expected, strict=True):
+            assert drop.word == word
+            assert text in drop.rule
+
+
+def test_a_rule_of_nftables_is_told_with_its_place() -> None:
+    assert nftables_drops(NFTABLES, ["udp/8848"]) == [
+        Drop("udp/8848", "nft: table inet mine chain in: udp dport 8848 drop")
+    ]
+
+
+@pytest.mark.parametrize("word", ["", "ospf", "udp/x", "192.0.2.0/24"])
+def test_other_words_cannot_be_looked_for(word: str) -> None:
+    assert not is_word(word)
