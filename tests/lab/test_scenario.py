@@ -51,6 +51,10 @@ def gateway(value: object) -> Change:
     return lambda data: data["machines"]["a"].update(gateway=value)
 
 
+def own(key: str, value: object) -> Change:
+    return lambda data: data["machines"]["a"].update({key: value})
+
+
 def routes(value: object) -> Change:
     return lambda data: data["machines"]["a"].update(routes=value)
 
@@ -64,7 +68,20 @@ def test_a_machine_on_two_networks_keeps_its_interfaces_in_order() -> None:
     machine = parse("two", GOOD).machine("b")
     assert [(one.name, one.network) for one in machine.interfaces] == [("eth0", "lan"), ("eth1", "back")]
     assert machine.addresses == ("192.0.2.2", "198.51.100.2")
-    assert (machine.web, machine.memory) == (True, 320)
+    assert (machine.web, machine.memory) == ((80,), 320)
+
+
+def test_a_web_service_has_one_port_or_several() -> None:
+    data = changed(own("web", [80, 443, 8080]), lambda d: d["machines"]["b"].update(web=False))
+    assert [machine.web for machine in parse("ports", data).machines] == [(80, 443, 8080), ()]
+
+
+def test_a_machine_serves_and_is_managed_as_it_says() -> None:
+    plain = parse("plain", GOOD).machine("a")
+    assert (plain.ftp, plain.mail, plain.manager) == (False, False, None)
+    data = changed(own("ftp", True), own("mail", True), own("manager", "netplan"), gateway("192.0.2.9"))
+    busy = parse("busy", data).machine("a")
+    assert (busy.ftp, busy.mail, busy.manager, busy.routes) == (True, True, "netplan", (Route("default", "192.0.2.9"),))
 
 
 def test_no_two_interfaces_have_the_same_mac() -> None:
@@ -128,7 +145,21 @@ MISTAKES: list[tuple[str, Change, str]] = [
         "machines.averylongname1: a name is",
     ),
     ("too little memory", lambda d: d["machines"]["a"].update(memory=64), "machines.a.memory: must be a number of MiB"),
-    ("web is no truth", lambda d: d["machines"]["a"].update(web="yes"), "machines.a.web: must be true or false"),
+    ("web is no truth", own("web", "yes"), "machines.a.web: must be true, false or a list of ports, each once, got"),
+    ("web on no port", own("web", []), "machines.a.web: must be true, false or a list of ports, each once, got []"),
+    ("web on a port twice", own("web", [80, 80]), "machines.a.web: must be true, false or a list of ports, each once"),
+    ("ftp is no truth", own("ftp", 21), "machines.a.ftp: must be true or false, got 21."),
+    ("unknown manager", own("manager", "wicd"), "machines.a.manager: must be one of ifupdown, networkd, netplan, net"),
+    (
+        "manager and routes",
+        lambda d: d["machines"]["a"].update(manager="networkd", routes={"10.0.0.0/8": "192.0.2.9"}),
+        "machines.a.routes: a manager of eth0 takes gateways only; leave routes or manager out.",
+    ),
+    (
+        "manager and a gateway of eth1",
+        lambda d: d["machines"]["b"].update(manager="networkd", gateway="198.51.100.9"),
+        "machines.b.gateway: 198.51.100.9 must be on the network of eth0, which networkd manages.",
+    ),
     (
         "unknown release",
         lambda d: d["machines"]["a"].update(release="woody"),
@@ -186,8 +217,11 @@ def test_a_mistake_is_named_with_its_path(change: Change, sentence: str) -> None
 
 
 def test_all_mistakes_stand_in_one_message() -> None:
+    chosen = [
+        case for case in MISTAKES if case[0] in ("unknown key", "too little memory", "ftp is no truth", "other subnet")
+    ]
     with pytest.raises(LabError) as caught:
-        parse("bad", changed(MISTAKES[0][1], MISTAKES[3][1], MISTAKES[4][1], MISTAKES[6][1]))
+        parse("bad", changed(*(case[1] for case in chosen)))
     assert len(str(caught.value).splitlines()) == 5
 
 

@@ -35,10 +35,14 @@ INSTALLED = (
         "ca-certificates",
         "netcat-openbsd",
     ),
-    *("iptables", "arptables", "nftables", "ipset"),
+    *("iptables", "arptables", "nftables", "ipset", "conntrack"),
+    # Serves where the scenario says `ftp`.
+    "vsftpd",
 )
 # What the roles install: the packages and all that they need lie in an apt repository inside the image.
 OFFERED = ("keepalived", "ipvsadm")
+# What tests install, and the networks' managers that a scenario may name: the same, without what they recommend.
+OFFERED_ALONE = ("ifupdown", "network-manager", "netplan.io", "wrk")
 MASKED = (
     *("apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "fstrim.timer"),
     *("e2scrub_reap.service", "logrotate.timer", "getty@tty1.service", "getty.target"),
@@ -49,6 +53,8 @@ MASKED = (
         "systemd-update-utmp-runlevel.service",
         "modprobe@drm.service",
     ),
+    # lab-ftp.service runs it.
+    "vsftpd.service",
 )
 REPOSITORY = "var/local/packages"
 
@@ -155,7 +161,9 @@ def _offer_packages(root: Path) -> None:
     environment = {"DEBIAN_FRONTEND": "noninteractive", **_proxy()}
     chroot = ["chroot", str(root)]
     run([*chroot, "apt-get", "-q", "update"], environment=environment)
-    run([*chroot, "apt-get", "-q", "-y", "--download-only", "install", *OFFERED], environment=environment)
+    fetch = [*chroot, "apt-get", "-q", "-y", "--download-only", "install"]
+    run([*fetch, *OFFERED], environment=environment)
+    run([*fetch, "--no-install-recommends", *OFFERED_ALONE], environment=environment)
     repository = root / REPOSITORY
     repository.mkdir(parents=True)
     entries = []
@@ -167,9 +175,8 @@ def _offer_packages(root: Path) -> None:
         digest = hashlib.sha256(target.read_bytes()).hexdigest()
         entries.append(f"{control}\nFilename: ./{target.name}\nSize: {target.stat().st_size}\nSHA256: {digest}\n")
     if not entries:
-        raise LabError(
-            f"apt-get fetched none of {', '.join(OFFERED)} for the image; see what it says about its sources."
-        )
+        wanted = ", ".join((*OFFERED, *OFFERED_ALONE))
+        raise LabError(f"apt-get fetched none of {wanted} for the image; see what it says about its sources.")
     (repository / "Packages").write_text("\n".join(entries), encoding="utf-8")
     (root / "etc/apt/sources.list").write_text(f"deb [trusted=yes] file:/{REPOSITORY} ./\n", encoding="ascii")
     for leftover in (*(root / "var/lib/apt/lists").iterdir(), *(root / "var/cache/apt").glob("*.bin")):
@@ -208,7 +215,8 @@ def _configure(root: Path) -> None:
         if (root / f"usr/sbin/{program}-legacy").exists():
             run(["chroot", str(root), "update-alternatives", "--set", program, f"/usr/sbin/{program}-legacy"])
     systemctl = ["chroot", str(root), "systemctl", "--quiet"]
-    run([*systemctl, "enable", "lab-machine.service", "lab-web.service", "ssh.service"])
+    units = [path.name for path in (OVERLAY / "etc/systemd/system").glob("lab-*.service")]
+    run([*systemctl, "enable", *sorted(units), "ssh.service"])
     run([*systemctl, "mask", *MASKED])
 
 

@@ -43,7 +43,10 @@ def kernel_command_line(paths: Paths, machine: Machine, image: Image) -> list[st
     if machine.router:
         words.append("lab.router")
     if machine.web:
-        words.append("lab.web")
+        words.append(f"lab.web={','.join(str(port) for port in machine.web)}")
+    words += [f"lab.{service}" for service, wanted in (("ftp", machine.ftp), ("mail", machine.mail)) if wanted]
+    if machine.manager:
+        words.append(f"lab.manager={machine.manager}")
     return words
 
 

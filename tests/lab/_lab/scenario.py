@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from ipaddress import (
     IPv4Address,
@@ -35,6 +35,8 @@ ALLOWED = tuple(
     )
 )
 RELEASES = ("bookworm", "trixie")
+# Who may have eth0 instead of the lab.
+MANAGERS = ("ifupdown", "networkd", "netplan", "networkmanager")
 NAME = re.compile(r"[a-z][a-z0-9-]{0,11}")
 INTERFACE = re.compile(r"eth[0-9]")
 DELAY = re.compile(r"[0-9]+(\.[0-9]+)?(us|ms|s)")
@@ -92,14 +94,18 @@ class Route:
 
 @dataclass(frozen=True)
 class Machine:
-    """`memory` in MiB; `web`: runs the HTTP service that says the machine's name; `release` of Debian; `router`:
-    forwards packets of both families."""
+    """`memory` in MiB; `web`: ports of the HTTP service that says the machine's name; `ftp`, `mail`: such a server
+    runs; `release` of Debian; `router`: forwards packets of both families; `manager`: who gives eth0 its addresses and
+    gateways, None for the lab."""
 
     name: str
     interfaces: tuple[Interface, ...]
     memory: int
-    web: bool
+    web: tuple[int, ...]
+    ftp: bool
+    mail: bool
     release: str
+    manager: str | None
     router: bool
     routes: tuple[Route, ...]
 
@@ -107,6 +113,11 @@ class Machine:
     def addresses(self) -> tuple[str, ...]:
         """Every address without its prefix, in the order of the scenario; the first one is used for SSH."""
         return tuple(str(address.ip) for interface in self.interfaces for address in interface.addresses)
+
+
+MACHINE_KEYS = frozenset(
+    ("interfaces", "memory", "web", "ftp", "mail", "release", "router", "gateway", "routes", "manager")
+)
 
 
 @dataclass(frozen=True)
@@ -194,7 +205,7 @@ class _Parser:
     def machine(self, number: int, name: str, data: object, networks: dict[str, Network]) -> Machine:
         path = f"machines.{name}"
         self.check_name(name, path)
-        machine = self.mapping(data, path, {"interfaces", "memory", "web", "release", "router", "gateway", "routes"})
+        machine = self.mapping(data, path, MACHINE_KEYS)
         interfaces = []
         described = self.members(machine.get("interfaces"), f"{path}.interfaces")
         for position, (interface, value) in enumerate(described.items()):
@@ -203,12 +214,41 @@ class _Parser:
         if not isinstance(memory, int) or isinstance(memory, bool) or memory < 192:
             self.mistakes.append(f"{path}.memory: must be a number of MiB, 192 or more, got {memory!r}.")
             memory = 0
-        web, router = (self.truth(machine, key, path) for key in ("web", "router"))
+        ftp, mail, router = (self.truth(machine, key, path) for key in ("ftp", "mail", "router"))
         release = machine.get("release", RELEASES[0])
         if release not in RELEASES:
             self.mistakes.append(f"{path}.release: must be one of {', '.join(RELEASES)}, got {release!r}.")
         routes = (*self.gateways(machine, path, interfaces), *self.routes(machine, path, interfaces))
-        return Machine(name, tuple(interfaces), memory, web, str(release), router, routes)
+        manager = self.manager(machine, path, interfaces, routes)
+        web = self.web(machine, path)
+        return Machine(name, tuple(interfaces), memory, web, ftp, mail, str(release), manager, router, routes)
+
+    def web(self, machine: dict[str, Any], path: str) -> tuple[int, ...]:
+        """Ports: `true` is 80, `false` none."""
+        given = machine.get("web", False)
+        if isinstance(given, bool):
+            return (80,) if given else ()
+        ports = given if isinstance(given, list) else []
+        good = [port for port in ports if isinstance(port, int) and not isinstance(port, bool) and 0 < port < 65536]
+        if not good or len(set(good)) < len(ports):
+            self.mistakes.append(f"{path}.web: must be true, false or a list of ports, each once, got {given!r}.")
+        return tuple(good)
+
+    def manager(
+        self, machine: dict[str, Any], path: str, interfaces: list[Interface], routes: tuple[Route, ...]
+    ) -> str | None:
+        given = machine.get("manager")
+        if given is None:
+            return None
+        if given not in MANAGERS:
+            self.mistakes.append(f"{path}.manager: must be one of {', '.join(MANAGERS)}, got {given!r}.")
+        if "routes" in machine:
+            self.mistakes.append(f"{path}.routes: a manager of eth0 takes gateways only; leave routes or manager out.")
+        own = [one.network for one in interfaces[0].addresses] if interfaces else []
+        for via in (ip_address(route.via) for route in routes):
+            if not any(via in network for network in own):
+                self.mistakes.append(f"{path}.gateway: {via} must be on the network of eth0, which {given} manages.")
+        return str(given)
 
     def truth(self, data: dict[str, Any], key: str, path: str) -> bool:
         value = data.get(key, False)
@@ -314,7 +354,7 @@ class _Parser:
             return {}
         return data
 
-    def mapping(self, data: object, path: str, keys: set[str]) -> dict[str, Any]:
+    def mapping(self, data: object, path: str, keys: Set[str]) -> dict[str, Any]:
         if not isinstance(data, dict):
             self.mistakes.append(f"{path}: must be a mapping with {', '.join(sorted(keys))}.")
             return {}
