@@ -17,10 +17,12 @@ from ansible_collections.lvs.cluster.plugins.module_utils._fwmark.model import (
     Operation,
     Rules,
     Transaction,
+    rules_of,
 )
 from ansible_collections.lvs.cluster.plugins.module_utils._fwmark.plan import boot_files, plan, present_rules, restoring
 from ansible_collections.lvs.cluster.plugins.module_utils._fwmark.request import Request, read_request
-from ansible_collections.lvs.cluster.plugins.module_utils._fwmark.runner import NEEDS_ROOT, Host, RefusedError, Variant
+from ansible_collections.lvs.cluster.plugins.module_utils._fwmark.runner import NEEDS_ROOT, Host
+from ansible_collections.lvs.cluster.plugins.module_utils._rules.programs import RefusedError, Variant, no_back_end
 from ansible_collections.lvs.cluster.plugins.module_utils._task.ending import end, first_named
 from ansible_collections.lvs.cluster.plugins.module_utils._task.lock import exclusive
 
@@ -29,10 +31,6 @@ if TYPE_CHECKING:
 
 _ATTEMPTS = 3
 _MOST_NAMED = 3
-_INSTALL = {
-    "nftables": "the package nftables (nft 0.9.4 or newer, Linux 5.6 or newer)",
-    "iptables": "the package iptables",
-}
 
 
 def change_marks(module: AnsibleModule) -> None:
@@ -101,7 +99,7 @@ class _Run:
                 if not complaint:
                     return variant
                 complaints[variant[0].program] = complaint
-        raise FwmarkError(_no_back_end(wanted, complaints))
+        raise no_back_end(task="mark packets", backend=wanted, complaints=list(complaints.items()))
 
     def _carried_out(self, transactions: Sequence[Transaction]) -> RefusedError | None:
         """Lets all transactions be checked, then writes them (not in check mode); the error of a refused one."""
@@ -147,7 +145,7 @@ class _Run:
                     is_intact=all(held.is_intact for held in self._before),
                 ),
                 "after": _shown(
-                    [place.program for place in chosen if place.rules(desired)], desired, before, is_intact=True
+                    [place.program for place in chosen if rules_of(place, desired)], desired, before, is_intact=True
                 ),
             },
         }
@@ -158,18 +156,6 @@ def _shown(programs: Sequence[str], rules: Rules, others: Rules, *, is_intact: b
     same = set(others)
     marks = [rule.as_options() for rule in rules if rule not in same]
     return {"programs": list(programs), "intact": is_intact, "marks": marks}
-
-
-def _no_back_end(wanted: str, complaints: Mapping[str, str]) -> str:
-    """The sentence about a host that cannot mark packets, or not in the wanted way."""
-    said = "; ".join(f"{program}: {complaint}" for program, complaint in complaints.items())
-    packages = " or ".join(_INSTALL.values()) if wanted == "auto" else _INSTALL[wanted]
-    tools = "nftables or iptables" if wanted == "auto" else wanted
-    cause = f" ({said})" if said else " (the program is not installed)"
-    return (
-        f"This host cannot mark packets with {tools}{cause}. Install {packages}, with a kernel that has it, or choose"
-        " another backend."
-    )
 
 
 def _operations(transactions: Sequence[Transaction]) -> list[Operation]:

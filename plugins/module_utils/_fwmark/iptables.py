@@ -16,7 +16,6 @@ from ansible_collections.lvs.cluster.plugins.module_utils._fwmark.model import (
     OWNED,
     Held,
     Operation,
-    Place,
     PortRange,
     Rule,
     Rules,
@@ -24,6 +23,7 @@ from ansible_collections.lvs.cluster.plugins.module_utils._fwmark.model import (
     spelled,
 )
 from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.model import PROTOCOLS, ModelError, normal_address
+from ansible_collections.lvs.cluster.plugins.module_utils._rules.programs import Place
 
 CHAIN = OWNED.upper()
 _JUMP = ("PREROUTING", "-j", CHAIN)
@@ -34,11 +34,6 @@ _RULE = re.compile(
     rf"-d (?P<address>[0-9a-f.:]+)/(?:32|128) -p (?P<protocol>{_PROTOCOL})"
     r"(?: -m multiport --dports (?P<ports>[0-9:,]+))? -j MARK --set-xmark 0x(?P<mark>[0-9a-f]+)/0xffffffff"
 )
-
-
-def place(program: str) -> Place:
-    """Where the program writes to: ``iptables``, ``ip6tables``, ``iptables-legacy`` and so on."""
-    return Place("iptables", program, "ipv6" if program.startswith("ip6") else "ipv4")
 
 
 def held(there: Place, saved: str) -> Held:

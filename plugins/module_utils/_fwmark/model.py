@@ -13,6 +13,7 @@ import dataclasses
 from typing import Any, Iterable, Iterator, NamedTuple, Sequence, Tuple
 
 from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.model import family_of, packed_address
+from ansible_collections.lvs.cluster.plugins.module_utils._rules.programs import Place
 from ansible_collections.lvs.cluster.plugins.module_utils._task.error import TaskError
 
 OWNED = "lvs_cluster_fwmark"  # the table of nftables; in capitals the chain of iptables
@@ -69,17 +70,9 @@ class Overlap(NamedTuple):
     ports: PortRange
 
 
-@dataclasses.dataclass(frozen=True)
-class Place:
-    """Where rules can stand. ``program`` is what a person would type; no family: the place holds both."""
-
-    backend: str
-    program: str
-    family: str | None = None
-
-    def rules(self, rules: Iterable[Rule]) -> Rules:
-        """Those of the rules that belong there."""
-        return tuple(rule for rule in rules if self.family in (None, rule.family))
+def rules_of(place: Place, rules: Iterable[Rule]) -> Rules:
+    """Those of the rules that belong into the place."""
+    return tuple(rule for rule in rules if place.family in (None, rule.family))
 
 
 @dataclasses.dataclass(frozen=True)

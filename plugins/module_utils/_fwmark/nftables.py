@@ -22,7 +22,6 @@ from ansible_collections.lvs.cluster.plugins.module_utils._fwmark.model import (
     FwmarkError,
     Held,
     Operation,
-    Place,
     Rule,
     Rules,
     merged,
@@ -33,8 +32,8 @@ from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.model import (
     family_of,
     normal_address,
 )
+from ansible_collections.lvs.cluster.plugins.module_utils._rules.programs import NFTABLES
 
-PLACE = Place("nftables", "nft")
 CHAIN = "prerouting"
 _TABLE = ("inet", OWNED)
 _HOOK = "type filter hook prerouting priority mangle; policy accept;"
@@ -78,7 +77,7 @@ def held(listed: str) -> Held:
         Rule(mark, address, protocol, ((first, last),)) for (address, protocol, first, last), mark in elements.items()
     )
     is_intact = is_all and sorted(shape, key=repr) == _INTACT and elements == _elements_of(rules)
-    return Held(PLACE, rules, exists=True, is_intact=is_intact)
+    return Held(NFTABLES, rules, exists=True, is_intact=is_intact)
 
 
 def operations(present: Held, desired: Rules) -> tuple[Operation, ...]:

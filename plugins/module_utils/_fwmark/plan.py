@@ -11,12 +11,13 @@ from ansible_collections.lvs.cluster.plugins.module_utils._fwmark import iptable
 from ansible_collections.lvs.cluster.plugins.module_utils._fwmark.model import (
     Held,
     Operation,
-    Place,
     Rules,
     Transaction,
     merged,
+    rules_of,
     without_ports,
 )
+from ansible_collections.lvs.cluster.plugins.module_utils._rules.programs import NFTABLES, Place
 
 
 def plan(held: Sequence[Held], chosen: Collection[Place], desired: Rules) -> list[Transaction]:
@@ -24,7 +25,7 @@ def plan(held: Sequence[Held], chosen: Collection[Place], desired: Rules) -> lis
     ordered = sorted(held, key=lambda each: each.place not in chosen)
     planned = []
     for each in ordered:
-        operations = _operations(each, each.place.rules(desired) if each.place in chosen else ())
+        operations = _operations(each, rules_of(each.place, desired) if each.place in chosen else ())
         if operations:
             planned.append(Transaction(each.place, operations))
     return planned
@@ -54,7 +55,7 @@ def present_rules(held: Sequence[Held]) -> Rules:
 
 def transaction_text(transaction: Transaction) -> str:
     """What the place's program reads, all or nothing."""
-    is_nft = transaction.place == nftables.PLACE
+    is_nft = transaction.place == NFTABLES
     text_of = nftables.transaction_text if is_nft else iptables.transaction_text
     return text_of(transaction.operations)
 
@@ -69,4 +70,4 @@ def boot_files(backend: str | None, rules: Rules) -> Mapping[str, str]:
 
 
 def _operations(held: Held, desired: Rules) -> tuple[Operation, ...]:
-    return nftables.operations(held, desired) if held.place == nftables.PLACE else iptables.operations(held, desired)
+    return nftables.operations(held, desired) if held.place == NFTABLES else iptables.operations(held, desired)
