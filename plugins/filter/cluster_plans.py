@@ -15,7 +15,7 @@ description:
   - A description with mistakes raises one error that lists every mistake, each with its path, the problem and the
     remedy.
   - Reads no network and changes nothing. The same input always gives the same plans.
-positional: directors, real_servers, hostvars
+positional: directors, real_servers, hostvars, clients
 options:
   _input:
     description: The cluster description, usually O(ignore:lvs_cluster).
@@ -41,6 +41,14 @@ options:
         in C(ansible_facts), from which the interface is found whose subnet holds the VIP.
     type: dict
     required: true
+  clients:
+    description:
+      - Inventory names of machines that connect to the services, where they are known. Of them the same addresses are
+        read.
+      - They say whether C(nat.local_clients) V(refused) holds, and from where packets come that are no forgery.
+    type: list
+    elements: str
+    default: []
 notes:
   - A director whose network facts are missing, for instance because it cannot be reached, gets no plan unless it has
     C(lvs_interface). The plans of the other hosts do not change by that.
@@ -74,6 +82,9 @@ _value:
       role: realserver_linux
       vars:
         realserver_linux_vips: [192.0.2.100]
+        realserver_linux_tunnels: []
+        realserver_linux_tunnel_vips: []
+        realserver_linux_gateways: []
         realserver_linux_listeners:
           - {address: 192.0.2.100, port: 80, protocol: tcp}
 """
@@ -90,9 +101,14 @@ from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.plain import 
 
 
 def cluster_plans(
-    description: object, directors: list[str], real_servers: list[str], hostvars: Mapping[str, t.Any]
+    description: object,
+    directors: list[str],
+    real_servers: list[str],
+    hostvars: Mapping[str, t.Any],
+    clients: list[str] | None = None,
 ) -> dict[str, t.Any]:
-    for names, argument in ((directors, "directors"), (real_servers, "real_servers")):
+    clients = clients or []
+    for names, argument in ((directors, "directors"), (real_servers, "real_servers"), (clients, "clients")):
         if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
             raise AnsibleFilterError(
                 f"cluster_plans: {argument} must be a list of host names, such as groups['{argument}']."
@@ -104,6 +120,7 @@ def cluster_plans(
             plain(description),
             hosts_from_hostvars(plain(directors), hostvars, with_interfaces=True),
             hosts_from_hostvars(plain(real_servers), hostvars, with_interfaces=False),
+            hosts_from_hostvars(plain(clients), hostvars, with_interfaces=False),
         )
     except DescriptionError as error:
         raise AnsibleFilterError("\n".join(error.lines())) from None

@@ -52,7 +52,7 @@ _value:
       type: list
       elements: dict
     scope:
-      description: All VIPs of this description and of the remembered one.
+      description: All VIPs and firewall marks of this description and of the remembered one.
       type: list
       elements: str
     reweighed:
@@ -70,7 +70,12 @@ _value:
         persistence_engine: none
         one_packet: false
         destinations:
-          - {destination: 192.0.2.21, destination_port: 80, forwarding: direct, weight: 1}
+          - destination: 192.0.2.21
+            destination_port: 80
+            forwarding: direct
+            weight: 1
+            upper_threshold: 0
+            lower_threshold: 0
     scope: [192.0.2.100]
     reweighed: []
 """
@@ -82,7 +87,7 @@ from ansible.errors import AnsibleFilterError
 
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.plain import plain
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.table import (
-    owned_addresses,
+    owned,
     remembered_services,
     reweighed_services,
     table_services,
@@ -97,7 +102,7 @@ def cluster_table(services: object, remembered: str = "") -> dict[str, t.Any]:
     before = remembered_services(plain(remembered))
     return {
         "services": described,
-        "scope": owned_addresses(described, before),
+        "scope": owned(described, before),
         "reweighed": reweighed_services(described, before),
     }
 

@@ -6,66 +6,89 @@
 from __future__ import annotations
 
 import typing as t
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 
 from .inventory import Address, Host
-from .model import Check, Cluster, Director, Service
+from .model import Check, Cluster, Director, RealServer, Service
+from .places import Places, floating_addresses, places_on
+from .plan_firewall import firewall_plan
+from .plan_kernel import kernel_modules, sysctls
+from .plan_nat import nat_plan
+from .plan_real_servers import real_server_plans
+from .ports import spelled
 from .schema import read_cluster
 
 Plan = dict[str, t.Any]
 
-#: expire_nodest_conn: connections to a real server that was taken out end at once instead of vanishing for minutes.
-#: expire_quiescent_template: persistent clients leave a drained real server.
-#: (Documentation/networking/ipvs-sysctl.rst of the kernel)
-DIRECTOR_SYSCTLS: Mapping[str, int] = {
-    "net.ipv4.vs.expire_nodest_conn": 1,
-    "net.ipv4.vs.expire_quiescent_template": 1,
-}
 
-
-def compile_cluster(description: object, directors: Sequence[Host], real_servers: Sequence[Host]) -> dict[str, Plan]:
-    """One plan (``{role, vars}``) for each host, by name.
+def compile_cluster(
+    description: object, directors: Sequence[Host], real_servers: Sequence[Host], clients: Sequence[Host] = ()
+) -> dict[str, Plan]:
+    """One plan (``{role, vars}``) for each director and real server, by name.
 
     A director whose interfaces are not known (its facts are missing and it has no ``lvs_interface``) gets no plan, but
     stays in the plans of the others: they do not depend on who can be reached. Plans share equal parts: don't change
     them. Raises ``DescriptionError`` with every mistake.
     """
-    cluster = read_cluster(description, directors, real_servers)
-    vips = list({service.address: service.vip for service in cluster.services}.values())
-    services = [_service(service) for service in cluster.services]
-    modules = ["ip_vs", *sorted({f"ip_vs_{service.scheduler}" for service in cluster.services})]
+    cluster = read_cluster(description, directors, real_servers, clients)
+    floating = floating_addresses(cluster)
+    shared = {
+        "director_failover": cluster.failover,
+        "director_health_checks": cluster.health_checks,
+        "director_services": [_service(service) for service in cluster.services],
+        "director_fwmarks": _fwmarks(cluster.services),
+        "director_kernel_modules": kernel_modules(cluster),
+    }
     plans: dict[str, Plan] = {}
     for director in cluster.directors:
-        if director.host.is_placeable:
+        places = places_on(director.host, cluster, floating)
+        if places is not None:
             plans[director.host.name] = {
                 "role": "director",
                 "vars": {
-                    "director_failover": cluster.failover,
-                    "director_health_checks": cluster.health_checks,
-                    "director_vips": [_vip(vip, director.host) for vip in vips],
-                    "director_vrrp": _vrrp(director, cluster),
-                    "director_services": services,
-                    "director_kernel_modules": modules,
-                    "director_sysctls": dict(DIRECTOR_SYSCTLS),
+                    **shared,
+                    "director_vips": _placed(places.vips),
+                    "director_gateways": _placed(places.gateways),
+                    "director_vrrp": _vrrp(director, cluster, places),
+                    "director_nat": nat_plan(cluster, places),
+                    "director_firewall": firewall_plan(director, cluster, places),
+                    "director_sysctls": sysctls(cluster, places),
                 },
             }
-    plans.update(_real_server_plans(cluster))
+    plans.update(real_server_plans(cluster))
     return plans
 
 
-def _vip(vip: Address, host: Host) -> dict[str, t.Any]:
-    return {"address": str(vip), "prefix": vip.max_prefixlen, "interface": host.interface_of(vip)}
+def _placed(addresses: dict[Address, str]) -> list[dict[str, t.Any]]:
+    """Floating addresses are held as single ones: the route to their network stays with the director's own address."""
+    return [
+        {"address": str(address), "prefix": address.max_prefixlen, "interface": interface}
+        for address, interface in addresses.items()
+    ]
 
 
-def _vrrp(director: Director, cluster: Cluster) -> dict[str, t.Any]:
+def _fwmarks(services: Sequence[Service]) -> list[dict[str, t.Any]]:
+    return [
+        {"mark": service.fwmark, "address": address, "protocol": service.protocol, "ports": spelled(service.ports)}
+        for service in services
+        if service.fwmark is not None
+        for address in service.addresses
+    ]
+
+
+def _vrrp(director: Director, cluster: Cluster, places: Places) -> dict[str, t.Any]:
     source = director.source
     if source is None:
         return {}
     vrrp = cluster.vrrp
+    interface = director.host.interface_of(source)
+    interfaces = places.every_interface
     return {
         "instance": f"lvs_{vrrp.router_id}",
         "router_id": vrrp.router_id,
-        "interface": director.host.interface_of(source),
+        "interface": interface,
+        # VRRP watches its own interface anyway.
+        "track_interfaces": [] if interfaces == [interface] else interfaces,
         "family": f"ipv{source.version}",
         "source": str(source),
         "peers": [str(other.source) for other in cluster.directors if other is not director],
@@ -78,22 +101,45 @@ def _vrrp(director: Director, cluster: Cluster) -> dict[str, t.Any]:
 
 def _service(service: Service) -> dict[str, t.Any]:
     sorry = service.sorry_server
+    is_marked = service.fwmark is not None
     return {
         "name": service.name,
-        "address": service.address,
+        "family": f"ipv{service.version}",
+        "fwmark": service.fwmark,
+        "address": None if is_marked else service.addresses[0],
         "port": service.port,
         "protocol": service.protocol,
+        "vips": list(service.addresses),
+        "ports": spelled(service.ports),
         "forwarding": service.forwarding,
         "scheduler": service.scheduler,
         "scheduler_flags": list(service.scheduler_flags),
         "persistence": service.persistence,
         "persistence_netmask": service.persistence_netmask,
+        "one_packet": service.one_packet,
+        "helper": service.helper,
         "check": _check(service.check),
         "sorry_server": None if sorry is None else {"address": sorry.address, "port": sorry.port},
-        "real_servers": [
-            {"host": r.host, "address": r.address, "port": r.port, "weight": r.weight} for r in service.real_servers
-        ],
+        "real_servers": [_real_server(each) for each in service.real_servers],
     }
+
+
+def _real_server(real_server: RealServer) -> dict[str, t.Any]:
+    plan: dict[str, t.Any] = {
+        "host": real_server.host,
+        "address": real_server.address,
+        "port": real_server.port,
+        "weight": real_server.weight,
+        "forwarding": real_server.forwarding,
+    }
+    tunnel = real_server.tunnel
+    if tunnel is not None:
+        plan.update(tunnel_type=tunnel.type, tunnel_port=tunnel.port, tunnel_checksum=tunnel.checksum)
+    if real_server.upper_threshold:
+        plan["upper_threshold"] = real_server.upper_threshold
+    if real_server.lower_threshold:
+        plan["lower_threshold"] = real_server.lower_threshold
+    return plan
 
 
 def _check(check: Check) -> dict[str, t.Any]:
@@ -103,34 +149,7 @@ def _check(check: Check) -> dict[str, t.Any]:
     if check.type in ("http", "https"):
         plan["path"] = check.path
         plan["status"] = check.status[0] if len(check.status) == 1 else list(check.status)
-    plan.update(interval=check.interval, timeout=check.timeout, retries=check.retries, port=check.port)
+    plan.update(interval=check.interval, timeout=check.timeout, retries=check.retries)
+    if check.port:
+        plan["port"] = check.port
     return plan
-
-
-def _real_server_plans(cluster: Cluster) -> dict[str, Plan]:
-    """What each real server hides and serves; one that no service names gets an empty plan: it has nothing to hide."""
-    listeners: dict[str, dict[tuple[str, int, str], None]] = {name: {} for name in cluster.real_servers}
-    for service in cluster.services:
-        key = (service.address, service.port, service.protocol)
-        for host in _answering_hosts(service):
-            if host in listeners:
-                listeners[host][key] = None
-    return {
-        name: {
-            "role": "realserver_linux",
-            "vars": {
-                "realserver_linux_vips": list(dict.fromkeys(address for address, port, protocol in served)),
-                "realserver_linux_listeners": [
-                    {"address": address, "port": port, "protocol": protocol} for address, port, protocol in served
-                ],
-            },
-        }
-        for name, served in listeners.items()
-    }
-
-
-def _answering_hosts(service: Service) -> Iterable[str]:
-    for real_server in service.real_servers:
-        yield real_server.host
-    if service.sorry_server is not None and service.sorry_server.host is not None:
-        yield service.sorry_server.host

@@ -5,13 +5,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import ipaddress
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from .inventory import Address, Host
 from .mistakes import Mistake, closest, listed, shown
 from .model import MAX_DIRECTORS, Director
 from .section import Section, is_plain_name
+
+_OTHER_FAMILY = " Or write the address of the other family beside the host: a tunnel can do that."
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,7 @@ class Hosts:
         for known in (*self.known_real_servers.values(), *self.known_directors.values()):
             self.owners.update((text, known.name) for text in known.texts.values())
         self.without_address: set[tuple[str, int]] = set()
+        self.reached: dict[str, bool] = {}
         self.suggestions: dict[str, str | None] = {}
 
     def note(self, path: str, problem: str, remedy: str) -> None:
@@ -155,7 +159,32 @@ class Hosts:
             )
         return source
 
-    def address_of(self, section: Section, index: int | None, host: str, vip: Address | None) -> str | None:
+    def claim_given(self, host: str, addresses: Iterable[str]) -> None:
+        """Note that these addresses, which stand beside the host's name in a service, are the host's."""
+        for text in addresses:
+            self.owners.setdefault(text, host)
+
+    def check_segment(self, section: Section, key: str, host: str, address: str) -> None:
+        """Direct forwarding only changes the frame's MAC address: a director must have the real server as neighbour.
+
+        Said once for each address. Directors whose interfaces are not known are not asked.
+        """
+        if address in self.reached:
+            return
+        parsed = ipaddress.ip_address(address)
+        far = [d.name for d in self.directors if d.interfaces and d.network_of(parsed) is None]
+        self.reached[address] = not far
+        if far:
+            section.note(
+                key,
+                f"{address} of {host} is in no subnet of director {listed(far, 'and')}: forwarding direct reaches only "
+                "neighbours.",
+                f"Write forwarding: tunnel, or an address of {host} on the directors' network.",
+            )
+
+    def address_of(
+        self, section: Section, index: int | None, host: str, vip: Address | None, *, forwarding: str = "direct"
+    ) -> str | None:
         """The address of an inventory host in the VIP's family, or None after noting what is wrong."""
         key = "sorry_server" if index is None else f"real_servers[{index}]"
         known = self.known_real_servers.get(host)
@@ -171,7 +200,8 @@ class Hosts:
             section.note(
                 key,
                 f"{host} has no {'' if not known.texts else f'IPv{vip.version} '}address, which the VIP {vip} needs.",
-                f"Set lvs_address for {host} in the inventory: an address, or a list of an IPv4 and an IPv6 address.",
+                f"Set lvs_address for {host} in the inventory: an address, or a list of an IPv4 and an IPv6 address."
+                + (_OTHER_FAMILY if forwarding == "tunnel" and known.texts else ""),
             )
         return text
 

@@ -47,6 +47,10 @@ class Host:
         network = self.network_of(address)
         return None if network is None else min(i.name for i in self.interfaces if network in i.networks)
 
+    def interface_in(self, network: Network) -> str | None:
+        """The interface that is in ``network``, as the facts say; None when it is in none or they are not known."""
+        return min((i.name for i in self.interfaces if network in i.networks), default=None)
+
     def network_of(self, address: Address) -> Network | None:
         """The smallest subnet of this host that holds ``address``."""
         holding = [n for i in self.interfaces for n in i.networks if n.version == address.version and address in n]

@@ -5,15 +5,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from .inventory import Address, Host
+from .inventory import Address, Host, Network
+from .ports import PortRange
 
 FAILOVER = ("keepalived", "none")
 HEALTH_CHECKS = ("keepalived", "none")
-FORWARDING = ("direct",)
+FORWARDING = ("direct", "nat", "tunnel")
 PROTOCOLS = ("tcp", "udp", "sctp")
 SCHEDULERS = ("rr", "wrr", "lc", "wlc", "lblc", "lblcr", "dh", "sh", "sed", "nq", "fo", "ovf", "mh", "twos")
+TUNNEL_TYPES = ("ipip", "gue", "gre")
+#: Of the packets between director and real server: ``standard`` sums the whole packet, ``remote`` leaves it to the end.
+TUNNEL_CHECKSUMS = ("none", "standard", "remote")
+HELPERS = ("ftp",)
+LOCAL_CLIENTS = ("refused", "source_nat")
 CHECK_TYPES = ("tcp", "http", "https", "none")
 #: Flags of a scheduler; flag-1 to flag-3 are the kernel's numbers of the same bits.
 SCHEDULER_FLAGS = {"sh": ("sh-fallback", "sh-port"), "mh": ("mh-fallback", "mh-port")}
@@ -23,6 +31,10 @@ NUMBERED_FLAGS = ("flag-1", "flag-2", "flag-3")
 MAX_WEIGHT = 65535
 #: keepalived refuses more (run with 2.2.7); 31 days.
 MAX_PERSISTENCE = 2678400
+#: A packet's mark has 32 bits; 0 is no mark.
+MAX_FWMARK = 2**32 - 1
+#: The kernel holds a destination's thresholds in 32 bits.
+MAX_THRESHOLD = 2**32 - 1
 #: Director after director gets 250, 240, ... 10: steps of ten leave room for tracking scripts.
 MAX_DIRECTORS = 25
 #: VRRPv3 carries the interval in hundredths of a second in 12 bits (RFC 5798, 5.2.7).
@@ -50,6 +62,7 @@ class Check:
     ``interval`` seconds between checks, ``timeout`` seconds for one check (3: a lost first packet of a connection is
     sent again after one second, so that one loss fails no check), ``retries`` more attempts before it counts as dead.
     A timeout longer than the interval is allowed: keepalived waits for a check to end before it counts the interval.
+    ``port`` 0 stands for each real server's own port.
     """
 
     type: str = "tcp"
@@ -62,13 +75,29 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
+class Tunnel:
+    """How packets are wrapped on their way to a real server; ``port`` is the UDP port of GUE, else 0."""
+
+    type: str = "ipip"
+    port: int = 0
+    checksum: str = "none"
+
+
+@dataclass(frozen=True, slots=True)
 class RealServer:
-    """One real server of one service, as an IPVS destination."""
+    """One real server of one service, as an IPVS destination. ``tunnel`` is set with forwarding tunnel only.
+
+    ``port`` 0 keeps the port that the client asked for. A threshold of 0 connections is none.
+    """
 
     host: str
     address: str
     port: int
     weight: int = 1
+    forwarding: str = "direct"
+    tunnel: Tunnel | None = None
+    upper_threshold: int = 0
+    lower_threshold: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,21 +111,90 @@ class SorryServer:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One IPVS service: protocol, VIP and port, and the real servers that share its connections."""
+    """One IPVS service: protocol, VIP and port, or a firewall mark; and the real servers that share its connections.
+
+    All VIPs are of one family: a description's service of both families is two of these with the same name.
+    """
 
     name: str
-    vip: Address
-    address: str
-    port: int
+    vips: tuple[Address, ...]
+    addresses: tuple[str, ...]
+    ports: tuple[PortRange, ...]
     check: Check
     real_servers: tuple[RealServer, ...]
     sorry_server: SorryServer | None
+    fwmark: int | None = None
     protocol: str = "tcp"
     forwarding: str = "direct"
+    tunnel: Tunnel | None = None
     scheduler: str = "wlc"
     scheduler_flags: tuple[str, ...] = ()
     persistence: int = 0
     persistence_netmask: str | int | None = None
+    one_packet: bool = False
+    helper: str | None = None
+    firewall_ports: tuple[PortRange, ...] | None = None
+
+    @property
+    def version(self) -> int:
+        return self.vips[0].version
+
+    @property
+    def port(self) -> int:
+        """The port in the service's key: 0 for all ports, and with a mark."""
+        return 0 if self.fwmark is not None else self.ports[0][0]
+
+
+@dataclass(frozen=True, slots=True)
+class NatMapping:
+    """An internal address that is seen as an external one, in whole or for these ports."""
+
+    external: Address
+    internal: Address
+    protocol: str | None
+    ports: tuple[PortRange, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Nat:
+    """What real servers behind the directors need: a gateway of each family, and ways out and in."""
+
+    gateways: tuple[ipaddress.IPv4Interface | ipaddress.IPv6Interface, ...] = ()
+    masquerade: tuple[Network, ...] = ()
+    mappings: tuple[NatMapping, ...] = ()
+    local_clients: str | None = None
+    #: The gateway could not be read: that has been said, and nothing more is to be said about it.
+    is_faulty: bool = field(default=False, compare=False)
+
+    def gateway(self, version: int) -> ipaddress.IPv4Interface | ipaddress.IPv6Interface | None:
+        return next((gateway for gateway in self.gateways if gateway.version == version), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Accept:
+    """What the firewall lets in to the directors themselves."""
+
+    protocol: str
+    ports: tuple[PortRange, ...]
+    sources: tuple[Network, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Firewall:
+    """What the directors' firewall does. ``spoofed`` None: derived from the director's networks.
+
+    ``syn_rate`` new TCP connections per second and source, ``log_rate`` logged drops per minute; 0 is off.
+    """
+
+    ssh: tuple[Network, ...] = (ipaddress.IPv4Network("0.0.0.0/0"), ipaddress.IPv6Network("::/0"))
+    ssh_port: int = 22
+    accept: tuple[Accept, ...] = ()
+    internal: bool = True
+    trusted_interfaces: tuple[str, ...] = ()
+    spoofed: tuple[Network, ...] | None = None
+    syn_rate: int = 200
+    syn_burst: int = 400
+    log_rate: int = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +216,17 @@ class Cluster:
     directors: tuple[Director, ...]
     real_servers: tuple[str, ...]
     services: tuple[Service, ...]
+    nat: Nat
+    firewall: Firewall | None
+    #: Addresses of machines from which packets may come that are no forgery.
+    known_addresses: tuple[Address, ...] = ()
+    #: Real servers by their own addresses.
+    owners: Mapping[str, str] = field(default_factory=dict)
 
 
 DEFAULT_VRRP = Vrrp()
+DEFAULT_FIREWALL = Firewall()
+DEFAULT_FWMARK_RANGE = (1000, 1999)
+DEFAULT_TUNNEL = Tunnel()
 DEFAULT_CHECK = Check()
 NO_CHECK = Check(type="none")

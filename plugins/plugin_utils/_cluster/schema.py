@@ -11,15 +11,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from .firewall import read_firewall
+from .floating import check_sorry_servers, check_vips
 from .hosts import Hosts
-from .inventory import Host
-from .mistakes import DescriptionError, Mistake
-from .model import DEFAULT_VRRP, FAILOVER, FORWARDING, HEALTH_CHECKS, MAX_ADVERT, MIN_ADVERT, Cluster, Vrrp
-from .section import Section
+from .inventory import Address, Host, parse_address
+from .mistakes import DescriptionError, Mistake, shown
+from .model import (
+    DEFAULT_FWMARK_RANGE,
+    DEFAULT_VRRP,
+    FAILOVER,
+    FORWARDING,
+    HEALTH_CHECKS,
+    MAX_ADVERT,
+    MAX_FWMARK,
+    MIN_ADVERT,
+    Cluster,
+    Vrrp,
+)
+from .nat import NatRules, read_nat
+from .section import Section, whole_number
 from .services import Services
 
 
-def read_cluster(description: object, directors: Sequence[Host], real_servers: Sequence[Host]) -> Cluster:
+def read_cluster(
+    description: object, directors: Sequence[Host], real_servers: Sequence[Host], clients: Sequence[Host] = ()
+) -> Cluster:
     """The cluster that ``description`` describes, on these hosts (in the inventory's order).
 
     Raises ``DescriptionError`` with all mistakes.
@@ -29,33 +45,47 @@ def read_cluster(description: object, directors: Sequence[Host], real_servers: S
         raise DescriptionError(
             [Mistake("lvs_cluster", "It is not set.", "Write it into group_vars/all.yml beside the inventory.")]
         )
-    cluster = _cluster(description, mistakes, Hosts(mistakes, directors, real_servers))
+    cluster = _cluster(description, mistakes, Hosts(mistakes, directors, real_servers), clients)
     if cluster is None or mistakes:
-        raise DescriptionError(mistakes)
+        # What is wrong with both families of a service is said once.
+        raise DescriptionError(dict.fromkeys(mistakes))
     return cluster
 
 
-def _cluster(description: object, mistakes: list[Mistake], hosts: Hosts) -> Cluster | None:
+def _cluster(description: object, mistakes: list[Mistake], hosts: Hosts, clients: Sequence[Host]) -> Cluster | None:
     top = Section(
         mistakes,
         "",
         description,
         required=("services",),
-        optional=("failover", "health_checks", "forwarding", "vrrp", "connection_sync"),
-        later=("nat", "firewall"),
+        optional=(
+            "failover",
+            "health_checks",
+            "forwarding",
+            "fwmark_range",
+            "vrrp",
+            "connection_sync",
+            "nat",
+            "firewall",
+        ),
     )
     if not top.is_mapping:
         return None
     failover = top.choice("failover", "keepalived", FAILOVER, later=("heartbeat",))
     health_checks = top.choice("health_checks", "keepalived", HEALTH_CHECKS, later=("ldirectord",))
-    forwarding = top.choice("forwarding", "direct", FORWARDING, later=("nat", "tunnel"))
+    forwarding = top.choice("forwarding", "direct", FORWARDING)
+    mark_range = _mark_range(top)
     vrrp = _vrrp(top)
     if top.flag("connection_sync", False):
         top.note("connection_sync", "connection_sync true is not supported yet.", "Write false or leave it out.")
-    reader = Services(mistakes, hosts, is_checking=health_checks != "none")
-    services = reader.services(top, forwarding)
+    nat = read_nat(top)
+    firewall = read_firewall(top)
+    reader = Services(mistakes, hosts, nat, is_checking=health_checks != "none")
+    services = reader.services(top, forwarding, mark_range)
     directors = hosts.read_directors(failover, reader.vip_families())
-    reader.check_vips()
+    check_sorry_servers(hosts, reader.vips, reader.members.sorry_addresses)
+    check_vips(hosts, reader.vips)
+    NatRules(mistakes, nat, hosts, services).check(clients)
     return Cluster(
         failover=failover,
         health_checks=health_checks,
@@ -63,7 +93,31 @@ def _cluster(description: object, mistakes: list[Mistake], hosts: Hosts) -> Clus
         directors=directors,
         real_servers=tuple(hosts.known_real_servers),
         services=services,
+        nat=nat,
+        firewall=firewall,
+        known_addresses=_known_addresses(hosts, clients),
+        owners=hosts.owners,
     )
+
+
+def _known_addresses(hosts: Hosts, clients: Sequence[Host]) -> tuple[Address, ...]:
+    given = [*hosts.owners, *(value for client in clients for value in client.addresses)]
+    return tuple(address for address in map(parse_address, given) if address is not None)
+
+
+def _mark_range(top: Section) -> tuple[int, int]:
+    if not top.has("fwmark_range"):
+        return DEFAULT_FWMARK_RANGE
+    given = top.items("fwmark_range")
+    numbers = [whole_number(value) for value in given]
+    if len(numbers) == 2 and numbers[0] and numbers[1] and 1 <= numbers[0] <= numbers[1] <= MAX_FWMARK:
+        return numbers[0], numbers[1]
+    top.note(
+        "fwmark_range",
+        f"{shown(top.get('fwmark_range'))} is no range of marks.",
+        f"Write the first and the last one, such as [1000, 1999], from 1 to {MAX_FWMARK}.",
+    )
+    return DEFAULT_FWMARK_RANGE
 
 
 def _vrrp(top: Section) -> Vrrp:

@@ -8,11 +8,12 @@ Each method gives a normalised value, or notes a mistake and gives the default.
 
 from __future__ import annotations
 
+import ipaddress
 import math
 import re
 from collections.abc import Collection, Mapping
 
-from .inventory import Address, parse_address
+from .inventory import Address, Network, parse_address
 from .mistakes import Mistake, closest, listed, shown
 
 #: What may stand in a configuration file without quoting, so that no name can end a line, a block or a string.
@@ -218,6 +219,46 @@ class Section:
             self.note(key, f"{address} {fault}.", "Write an address that belongs to one machine on your network.")
             return None
         return address
+
+    def address_of_each_family(self, key: str) -> list[Address]:
+        """One address, or a list with at most one of each family."""
+        is_one = not isinstance(self.get(key), (list, tuple))
+        found: dict[int, Address] = {}
+        for index, value in enumerate(self.items(key)):
+            place = key if is_one else f"{key}[{index}]"
+            address = self.address_value(place, "" if value is None else value)
+            if address is not None and address.version in found:
+                self.note(place, f"{address} is a second IPv{address.version} address.", "Keep one of each family.")
+            elif address is not None:
+                found[address.version] = address
+        return list(found.values())
+
+    def networks(self, key: str) -> tuple[Network, ...]:
+        """The networks under ``key``; an address alone counts as a network of one."""
+        found = {}
+        is_one = not isinstance(self.get(key), (list, tuple))
+        given = self.items(key) if self.get(key) != [] else []
+        for index, value in enumerate(given):
+            network = self.network_value(key if is_one else f"{key}[{index}]", value)
+            if network is not None:
+                found[network] = None
+        return tuple(found)
+
+    def network_value(self, key: str, value: object) -> Network | None:
+        if isinstance(value, str) and "%" not in value:
+            try:
+                return ipaddress.ip_network(value)
+            except ValueError:
+                pass
+            try:
+                network = ipaddress.ip_network(value, strict=False)
+            except ValueError:
+                pass
+            else:
+                self.note(key, f"{value} is an address in a network.", f"Write the network: {network}.")
+                return None
+        self.note(key, f"{shown(value)} is not a network.", "Write one such as 192.0.2.0/24.")
+        return None
 
     def items(self, key: str) -> list[object]:
         """The list under ``key``; a single value counts as a list of one, as everywhere in Ansible."""

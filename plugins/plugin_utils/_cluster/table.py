@@ -14,9 +14,11 @@ import json
 import typing as t
 from collections.abc import Iterable, Mapping, Sequence
 
-from .observed import DestinationKey, ServiceKey, destinations_of, key_of, normal, version_of
+from .observed import DestinationKey, destinations_of, normal, version_of
 
 Options = dict[str, t.Any]
+#: Family and firewall mark, or protocol, VIP and port.
+TableKey = tuple[str, int] | tuple[str, str, int]
 
 
 def table_services(services: Iterable[Mapping[str, t.Any]]) -> list[Options]:
@@ -25,31 +27,49 @@ def table_services(services: Iterable[Mapping[str, t.Any]]) -> list[Options]:
 
 
 def _service(service: Mapping[str, t.Any]) -> Options:
-    address = normal(service["address"])
     persistence = int(service.get("persistence") or 0)
     options: Options = {
-        "address": address,
-        "port": int(service["port"]),
-        "protocol": service.get("protocol") or "tcp",
+        **_key_options(service),
         "scheduler": service.get("scheduler") or "wlc",
         "scheduler_flags": list(service.get("scheduler_flags") or ()),
         "persistence": persistence,
         "persistence_engine": "none",
-        "one_packet": False,
+        "one_packet": bool(service.get("one_packet")),
     }
     if persistence:
         # What is not said stays as it is: the mask that makes each client one has to be said.
-        single = 32 if version_of(address) == 4 else 128
+        single = 128 if _family(options) == "ipv6" else 32
         options["persistence_netmask"] = str(service.get("persistence_netmask") or single)
-    options["destinations"] = [
-        {
-            "destination": normal(real_server["address"]),
-            "destination_port": int(real_server.get("port") or service["port"]),
-            "forwarding": service.get("forwarding") or "direct",
-            "weight": _weight(real_server),
-        }
-        for real_server in service.get("real_servers") or ()
-    ]
+    options["destinations"] = [_destination(service, each) for each in service.get("real_servers") or ()]
+    return options
+
+
+def _key_options(service: Mapping[str, t.Any]) -> Options:
+    if service.get("fwmark") is not None:
+        return {"fwmark": int(service["fwmark"]), "family": service.get("family") or "ipv4"}
+    return {
+        "address": normal(service["address"]),
+        "port": int(service["port"]),
+        "protocol": service.get("protocol") or "tcp",
+    }
+
+
+def _destination(service: Mapping[str, t.Any], real_server: Mapping[str, t.Any]) -> Options:
+    """A destination with every option said: what is not said stays as it is, and would be another owner's."""
+    forwarding = real_server.get("forwarding") or service.get("forwarding") or "direct"
+    port = 0 if service.get("fwmark") is not None else int(real_server.get("port") or service["port"])
+    options: Options = {
+        "destination": normal(real_server["address"]),
+        "destination_port": port,
+        "forwarding": forwarding,
+        "weight": _weight(real_server),
+        "upper_threshold": int(real_server.get("upper_threshold") or 0),
+        "lower_threshold": int(real_server.get("lower_threshold") or 0),
+    }
+    if forwarding == "tunnel":
+        options["tunnel_type"] = real_server.get("tunnel_type") or "ipip"
+        options["tunnel_port"] = int(real_server.get("tunnel_port") or 0)
+        options["tunnel_checksum"] = real_server.get("tunnel_checksum") or "none"
     return options
 
 
@@ -63,29 +83,44 @@ def remembered_services(text: str) -> list[Options]:
     try:
         services = json.loads(text)
         for service in services:
-            ipaddress.ip_address(str(service["address"]))
-            key_of(service)
+            if "fwmark" not in service:
+                ipaddress.ip_address(str(service["address"]))
+            table_key(service)
             weights_of(service)
     except (TypeError, ValueError, KeyError, AttributeError):
         return []
     return list(services)
 
 
+def table_key(service: Mapping[str, t.Any]) -> TableKey:
+    """What makes a service of ``table_services`` the same service."""
+    if "fwmark" in service:
+        return _family(service), int(service["fwmark"])
+    return str(service["protocol"]), str(service["address"]), int(service["port"])
+
+
+def _family(service: Mapping[str, t.Any]) -> str:
+    return str(service["family"]) if "fwmark" in service else f"ipv{version_of(service['address'])}"
+
+
 def weights_of(service: Mapping[str, t.Any]) -> dict[DestinationKey, int]:
     return {key: int(entry["weight"]) for key, entry in destinations_of(service).items()}
 
 
-def owned_addresses(*descriptions: Iterable[Mapping[str, t.Any]]) -> list[str]:
-    """Every VIP of these descriptions, sorted: the scope inside which a service that is not described goes."""
-    return sorted({normal(service["address"]) for services in descriptions for service in services})
+def owned(*descriptions: Iterable[Mapping[str, t.Any]]) -> list[str]:
+    """Every VIP and mark of these descriptions: the scope inside which a service that is not described goes."""
+    services = [service for description in descriptions for service in description]
+    vips = sorted({normal(service["address"]) for service in services if "fwmark" not in service})
+    marks = sorted({int(service["fwmark"]) for service in services if "fwmark" in service})
+    return [*vips, *map(str, marks)]
 
 
 def reweighed_services(services: Sequence[Options], remembered: Iterable[Options]) -> list[Options]:
     """The services with those destinations only whose described weight is another than the remembered one."""
-    before: dict[ServiceKey, dict[DestinationKey, int]] = {key_of(each): weights_of(each) for each in remembered}
+    before: dict[TableKey, dict[DestinationKey, int]] = {table_key(each): weights_of(each) for each in remembered}
     reweighed = []
     for service in services:
-        known = before.get(key_of(service), {})
+        known = before.get(table_key(service), {})
         weights = weights_of(service)
         changed = {key for key, weight in weights.items() if known.get(key, weight) != weight}
         if changed:

@@ -51,7 +51,14 @@ def test_every_option_of_a_service_is_said_so_that_nothing_of_another_owner_stay
         "persistence_engine": "none",
         "one_packet": False,
         "destinations": [
-            {"destination": address, "destination_port": 80, "forwarding": "direct", "weight": 1}
+            {
+                "destination": address,
+                "destination_port": 80,
+                "forwarding": "direct",
+                "weight": 1,
+                "upper_threshold": 0,
+                "lower_threshold": 0,
+            }
             for address in (RS1, RS2)
         ],
     }

@@ -1,0 +1,91 @@
+# SPDX-FileCopyrightText: 2026 The lvs.cluster contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What ``firewall`` in the description says."""
+
+from __future__ import annotations
+
+import re
+
+from .mistakes import shown
+from .model import DEFAULT_FIREWALL, PROTOCOLS, Accept, Firewall
+from .ports import ALL_PORTS, read_ports
+from .section import Section
+
+#: An interface, or with + at its end all whose names begin so.
+_INTERFACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,14}|[A-Za-z0-9][A-Za-z0-9_.:-]{0,13}\+", re.ASCII)
+#: Rates are kept per second, minute, … in 32 bits, and nobody means more.
+_MOST = 1_000_000
+
+
+def read_firewall(top: Section) -> Firewall | None:
+    """None: there is none. ``true`` stands for all defaults."""
+    value = top.get("firewall")
+    if value is None or value is False:
+        return None
+    if value is True:
+        return DEFAULT_FIREWALL
+    section = Section(
+        top.mistakes,
+        "firewall",
+        value,
+        optional=(
+            "ssh",
+            "ssh_port",
+            "accept",
+            "internal",
+            "trusted_interfaces",
+            "spoofed",
+            "syn_rate",
+            "syn_burst",
+            "log_rate",
+        ),
+    )
+    if not section.is_mapping:
+        return DEFAULT_FIREWALL
+    default = DEFAULT_FIREWALL
+    syn_rate = section.integer("syn_rate", default.syn_rate, 0, _MOST, "new connections per second and source, 0 off")
+    return Firewall(
+        ssh=section.networks("ssh") if section.has("ssh") else default.ssh,
+        ssh_port=section.integer("ssh_port", default.ssh_port, 1, 65535, "one port"),
+        accept=tuple(_accepted(section)),
+        internal=section.flag("internal", default.internal),
+        trusted_interfaces=tuple(_interfaces(section)),
+        spoofed=section.networks("spoofed") if section.has("spoofed") else None,
+        syn_rate=syn_rate,
+        syn_burst=section.integer("syn_burst", 2 * syn_rate or default.syn_burst, 1, 2 * _MOST, "connections at once"),
+        log_rate=section.integer("log_rate", default.log_rate, 0, _MOST, "logged drops per minute, 0 off"),
+    )
+
+
+def _interfaces(section: Section) -> list[str]:
+    found = []
+    given = section.items("trusted_interfaces") if section.get("trusted_interfaces") != [] else []
+    for index, value in enumerate(given):
+        if isinstance(value, str) and _INTERFACE.fullmatch(value):
+            found.append(str(value))
+        else:
+            section.note(
+                f"trusted_interfaces[{index}]",
+                f"{shown(value)} is no interface name.",
+                "Write a name as ip link shows it, or tun+ for all whose names begin with tun.",
+            )
+    return list(dict.fromkeys(found))
+
+
+def _accepted(section: Section) -> list[Accept]:
+    found = []
+    for index, entry in enumerate(section.items("accept") if section.get("accept") != [] else []):
+        own = Section(
+            section.mistakes,
+            section.at(f"accept[{index}]"),
+            entry,
+            required=("ports",),
+            optional=("protocol", "from"),
+        )
+        if own.is_mapping:
+            protocol = own.choice("protocol", "tcp", PROTOCOLS)
+            ports = read_ports(own, "ports", may_be_all=True)
+            sources = own.networks("from") if own.has("from") else DEFAULT_FIREWALL.ssh
+            found.append(Accept(protocol, ports or ALL_PORTS, sources))
+    return found

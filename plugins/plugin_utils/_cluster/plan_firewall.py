@@ -1,0 +1,103 @@
+# SPDX-FileCopyrightText: 2026 The lvs.cluster contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The directors' firewall: the options of the module ``firewall``."""
+
+from __future__ import annotations
+
+import ipaddress
+import typing as t
+from collections.abc import Iterable
+
+from .inventory import Host, Network
+from .model import Cluster, Director
+from .places import Places
+from .ports import spelled
+
+#: Sources that no packet from outside can honestly have (RFC 6890 and its registries), as far as dropping them is safe:
+#: 169.254.0.0/16 is missing, because clouds serve names, time and metadata from there; so are :: and fe80::/10, without
+#: which there is no neighbour discovery.
+FORGED_SOURCES: tuple[Network, ...] = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            "0.0.0.0/8",
+            "10.0.0.0/8",
+            "100.64.0.0/10",
+            "127.0.0.0/8",
+            "172.16.0.0/12",
+            "192.0.0.0/24",
+            "192.0.2.0/24",
+            "192.168.0.0/16",
+            "198.18.0.0/15",
+            "198.51.100.0/24",
+            "203.0.113.0/24",
+            "224.0.0.0/4",
+            "240.0.0.0/4",
+            "::1/128",
+            "::ffff:0.0.0.0/96",
+            "100::/64",
+            "2001:db8::/32",
+            "fc00::/7",
+            "ff00::/8",
+        ),
+    )
+)
+
+
+def firewall_plan(director: Director, cluster: Cluster, places: Places) -> dict[str, t.Any]:
+    firewall = cluster.firewall
+    if firewall is None:
+        return {}
+    trusted = [*firewall.trusted_interfaces, *(places.internal if firewall.internal else ())]
+    others = [other.source for other in cluster.directors if other is not director]
+    spoofed = firewall.spoofed
+    if spoofed is None:
+        spoofed = tuple(_forged_sources(director.host, cluster, places))
+    return {
+        "external_interfaces": [name for name in places.external if name not in trusted],
+        "trusted_interfaces": list(dict.fromkeys(trusted)),
+        "services": _services(cluster),
+        "vrrp_peers": [str(source) for source in others if source is not None],
+        "sync": None,
+        "ssh_port": firewall.ssh_port,
+        "ssh_sources": [str(network) for network in firewall.ssh],
+        "accept": [
+            {
+                "protocol": each.protocol,
+                "ports": spelled(each.ports),
+                "sources": [str(network) for network in each.sources],
+            }
+            for each in firewall.accept
+        ],
+        "spoofed_sources": [str(network) for network in spoofed],
+        "syn_rate": firewall.syn_rate,
+        "syn_burst": firewall.syn_burst,
+        "log_rate": firewall.log_rate,
+    }
+
+
+def _services(cluster: Cluster) -> list[dict[str, t.Any]]:
+    return [
+        {"address": address, "protocol": service.protocol, "ports": spelled(service.firewall_ports or service.ports)}
+        for service in cluster.services
+        for address in service.addresses
+    ]
+
+
+def _forged_sources(host: Host, cluster: Cluster, places: Places) -> Iterable[Network]:
+    """Those in which nobody lives from whom packets come to the external interfaces.
+
+    That are the machines on the director's own external networks, and every machine of the inventory that is not behind
+    the directors: clients, other directors, real servers at the end of a tunnel.
+    """
+    external = places.external
+    own = [network for each in host.interfaces if each.name in external for network in each.networks]
+    inside = [gateway.network for gateway in cluster.nat.gateways] if places.internal else []
+    known = {*places.vips, *cluster.known_addresses}
+    outside = [address for address in known if not any(address in network for network in inside)]
+    for forged in FORGED_SOURCES:
+        if any(forged.version == network.version and forged.overlaps(network) for network in own):
+            continue
+        if not any(address in forged for address in outside):
+            yield forged
