@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 
 from .mistakes import shown
-from .model import DEFAULT_FIREWALL, PROTOCOLS, Accept, Firewall
-from .ports import ALL_PORTS, read_ports
+from .model import ACCEPTED_PROTOCOLS, DEFAULT_FIREWALL, PROTOCOLS, Accept, Firewall
+from .ports import ALL_PORTS, PortRange, read_ports
 from .section import Section
 
 #: An interface, or with + at its end all whose names begin so.
@@ -51,7 +51,7 @@ def read_firewall(top: Section) -> Firewall | None:
         accept=tuple(_accepted(section)),
         internal=section.flag("internal", default.internal),
         trusted_interfaces=tuple(_interfaces(section)),
-        spoofed=section.networks("spoofed") if section.has("spoofed") else None,
+        spoofed=section.networks("spoofed", may_be_empty=True) if section.has("spoofed") else None,
         syn_rate=syn_rate,
         syn_burst=section.integer("syn_burst", 2 * syn_rate or default.syn_burst, 1, 2 * _MOST, "connections at once"),
         log_rate=section.integer("log_rate", default.log_rate, 0, _MOST, "logged drops per minute, 0 off"),
@@ -60,8 +60,7 @@ def read_firewall(top: Section) -> Firewall | None:
 
 def _interfaces(section: Section) -> list[str]:
     found = []
-    given = section.items("trusted_interfaces") if section.get("trusted_interfaces") != [] else []
-    for index, value in enumerate(given):
+    for index, value in enumerate(section.items("trusted_interfaces", may_be_empty=True)):
         if isinstance(value, str) and _INTERFACE.fullmatch(value):
             found.append(str(value))
         else:
@@ -75,17 +74,25 @@ def _interfaces(section: Section) -> list[str]:
 
 def _accepted(section: Section) -> list[Accept]:
     found = []
-    for index, entry in enumerate(section.items("accept") if section.get("accept") != [] else []):
+    for index, entry in enumerate(section.items("accept", may_be_empty=True)):
         own = Section(
             section.mistakes,
             section.at(f"accept[{index}]"),
             entry,
-            required=("ports",),
-            optional=("protocol", "from"),
+            optional=("protocol", "ports", "from"),
         )
         if own.is_mapping:
-            protocol = own.choice("protocol", "tcp", PROTOCOLS)
-            ports = read_ports(own, "ports", may_be_all=True)
+            protocol = own.choice("protocol", "tcp", ACCEPTED_PROTOCOLS)
             sources = own.networks("from") if own.has("from") else DEFAULT_FIREWALL.ssh
-            found.append(Accept(protocol, ports or ALL_PORTS, sources))
+            found.append(Accept(protocol, _accepted_ports(own, protocol), sources))
     return found
+
+
+def _accepted_ports(own: Section, protocol: str) -> tuple[PortRange, ...]:
+    if protocol in PROTOCOLS and not own.has("ports"):
+        own.note("ports", "The key ports is missing.", "Add ports, or write ports: all.")
+    elif protocol not in PROTOCOLS and own.has("ports"):
+        own.note("ports", f"Protocol {protocol} has no ports.", "Leave ports out.")
+    elif own.has("ports"):
+        return read_ports(own, "ports", may_be_all=True) or ALL_PORTS
+    return ALL_PORTS

@@ -16,6 +16,8 @@ FAILOVER = ("keepalived", "none")
 HEALTH_CHECKS = ("keepalived", "none")
 FORWARDING = ("direct", "nat", "tunnel")
 PROTOCOLS = ("tcp", "udp", "sctp")
+#: What the firewall can let in to the directors themselves.
+ACCEPTED_PROTOCOLS = (*PROTOCOLS, "esp", "ah", "gre", "all")
 SCHEDULERS = ("rr", "wrr", "lc", "wlc", "lblc", "lblcr", "dh", "sh", "sed", "nq", "fo", "ovf", "mh", "twos")
 TUNNEL_TYPES = ("ipip", "gue", "gre")
 #: Of the packets between director and real server: ``standard`` sums the whole packet, ``remote`` leaves it to the end.

@@ -32,7 +32,7 @@ def read_nat(top: Section) -> Nat:
     gateways = _gateways(section)
     return Nat(
         gateways=tuple(gateways.values()),
-        masquerade=section.networks("masquerade"),
+        masquerade=section.networks("masquerade", may_be_empty=True),
         mappings=tuple(_mappings(section)),
         local_clients=section.choice("local_clients", "", LOCAL_CLIENTS) or None,
         is_faulty=len(gateways) < len(section.items("gateway")),
@@ -69,9 +69,13 @@ def _gateway(section: Section, key: str, value: object) -> AddressInNetwork | No
         section.note(key, f"{address} {fault}.", _GATEWAY)
     elif gateway.network.num_addresses < 4:
         section.note(key, f"{gateway} leaves no room for a real server beside the directors.", _GATEWAY)
-    elif address.version == 4 and address in (gateway.network.network_address, gateway.network.broadcast_address):
+    elif address == gateway.network.network_address or (
+        address.version == 4 and address == gateway.network.broadcast_address
+    ):
         section.note(
-            key, f"{address} is the network or broadcast address of {gateway.network}.", "Choose an address between."
+            key,
+            f"{address} is the network or broadcast address of {gateway.network}.",
+            "Choose an address between them.",
         )
     else:
         return gateway
@@ -80,7 +84,7 @@ def _gateway(section: Section, key: str, value: object) -> AddressInNetwork | No
 
 def _mappings(section: Section) -> list[NatMapping]:
     found = []
-    for index, entry in enumerate(section.items("mappings") if section.get("mappings") != [] else []):
+    for index, entry in enumerate(section.items("mappings", may_be_empty=True)):
         own = Section(
             section.mistakes,
             section.at(f"mappings[{index}]"),

@@ -54,10 +54,12 @@ def firewall_plan(director: Director, cluster: Cluster, places: Places) -> dict[
     spoofed = firewall.spoofed
     if spoofed is None:
         spoofed = tuple(_forged_sources(director.host, cluster, places))
+    external = [name for name in places.external if name not in trusted]
     return {
-        "external_interfaces": [name for name in places.external if name not in trusted],
+        "external_interfaces": external,
         "trusted_interfaces": list(dict.fromkeys(trusted)),
         "services": _services(cluster),
+        "forward_sources": _forward_sources(cluster, places, external),
         "vrrp_peers": [str(source) for source in others if source is not None],
         "sync": None,
         "ssh_port": firewall.ssh_port,
@@ -83,6 +85,14 @@ def _services(cluster: Cluster) -> list[dict[str, t.Any]]:
         for service in cluster.services
         for address in service.addresses
     ]
+
+
+def _forward_sources(cluster: Cluster, places: Places, external: list[str]) -> list[str]:
+    """Networks that use the directors as gateway from an external interface (one arm): their packets must pass."""
+    nat = cluster.nat
+    versions = [gateway.version for gateway in nat.gateways if places.gateways[gateway.ip] in external]
+    networks = [*(gateway.network for gateway in nat.gateways), *nat.masquerade]
+    return list(dict.fromkeys(str(network) for network in networks if network.version in versions))
 
 
 def _forged_sources(host: Host, cluster: Cluster, places: Places) -> Iterable[Network]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
+from .inventory import Network
 from .model import Cluster, Nat
 from .nat import uses_nat
 from .places import Places
@@ -16,10 +17,7 @@ from .ports import spelled
 def nat_plan(cluster: Cluster, places: Places) -> dict[str, t.Any]:
     nat = cluster.nat
     return {
-        "masquerade": [
-            {"source": str(network), "not_out": _gateway_interface(nat, network.version, places)}
-            for network in nat.masquerade
-        ],
+        "masquerade": [_masquerade(nat, network, places) for network in nat.masquerade],
         "mappings": [
             {
                 "external": str(mapping.external),
@@ -40,9 +38,14 @@ def nat_plan(cluster: Cluster, places: Places) -> dict[str, t.Any]:
     }
 
 
-def _gateway_interface(nat: Nat, version: int, places: Places) -> str | None:
-    gateway = nat.gateway(version)
-    return None if gateway is None else places.gateways[gateway.ip]
+def _masquerade(nat: Nat, network: Network, places: Places) -> dict[str, t.Any]:
+    """Where inside and outside are one interface, it says nothing about the way that a packet goes."""
+    plan = {"source": str(network)}
+    gateway = nat.gateway(network.version)
+    interface = None if gateway is None else places.gateways[gateway.ip]
+    if interface is not None and interface not in places.one_arm:
+        plan["not_out"] = interface
+    return plan
 
 
 def _source_nat(cluster: Cluster) -> list[dict[str, t.Any]]:

@@ -71,15 +71,16 @@ class RealServers:
         self.sorry_addresses: list[tuple[str, str]] = []
         self.without_gateway: set[int] = set()
         self.near_gateway: dict[str, bool] = {}
+        #: Checksum and first place of each tunnel, by host, IP version outside, type and port.
+        self.tunnels: dict[tuple[str, str, str, int], tuple[str, str]] = {}
 
     def read(self, section: Section, setting: Setting) -> dict[int, list[RealServer]]:
         """The destinations for each family that the service has."""
         entries = [self.entry(section, i, entry, setting) for i, entry in enumerate(section.items("real_servers"))]
         self.check_tunnel_use(section, setting, entries)
-        versions = setting.vips or {0: None}
-        read: dict[int, list[RealServer]] = {version: [] for version in versions}
+        read: dict[int, list[RealServer]] = {version: [] for version in setting.vips or (0,)}
         doubles: set[int] = set()
-        for version in versions:
+        for version, members in read.items():
             seen: dict[tuple[str, int], int] = {}
             for index, entry in enumerate(entries):
                 if entry is None or entry.host is None:
@@ -91,7 +92,7 @@ class RealServers:
                     self.note_double(section, index, first, entry.host, doubles)
                     continue
                 # Without an address there is a mistake already; the entry stays for the checks that need none.
-                read[version].append(
+                members.append(
                     RealServer(
                         entry.host,
                         address or "",
@@ -233,6 +234,19 @@ class RealServers:
             self.hosts.check_segment(section, f"real_servers[{index}]", t.cast(str, entry.host), address)
         elif entry.forwarding == "nat":
             self.check_gateway(section, f"real_servers[{index}]", t.cast(str, entry.host), address)
+        elif entry.tunnel is not None:
+            self.check_end_of_tunnel(section, index, entry, entry.tunnel, address)
+
+    def check_end_of_tunnel(self, section: Section, index: int, entry: _Entry, tunnel: Tunnel, address: str) -> None:
+        """A real server has one end for all tunnels of a type and port, with one way of checksums."""
+        end = (t.cast(str, entry.host), "6" if ":" in address else "4", tunnel.type, tunnel.port)
+        checksum, first = self.tunnels.setdefault(end, (tunnel.checksum, section.path))
+        if checksum != tunnel.checksum:
+            section.note(
+                f"real_servers[{index}]",
+                f"The {tunnel.type} tunnel to {entry.host} has checksum {tunnel.checksum} here, {checksum} in {first}.",
+                "Write the same tunnel_checksum, or with gue another tunnel_port.",
+            )
 
     def check_gateway(self, section: Section, key: str, host: str, address: str) -> None:
         """Answers must come back through the director: its gateway must be a neighbour of the real server."""

@@ -233,12 +233,11 @@ class Section:
                 found[address.version] = address
         return list(found.values())
 
-    def networks(self, key: str) -> tuple[Network, ...]:
+    def networks(self, key: str, *, may_be_empty: bool = False) -> tuple[Network, ...]:
         """The networks under ``key``; an address alone counts as a network of one."""
-        found = {}
+        found: dict[Network, None] = {}
         is_one = not isinstance(self.get(key), (list, tuple))
-        given = self.items(key) if self.get(key) != [] else []
-        for index, value in enumerate(given):
+        for index, value in enumerate(self.items(key, may_be_empty=may_be_empty)):
             network = self.network_value(key if is_one else f"{key}[{index}]", value)
             if network is not None:
                 found[network] = None
@@ -260,13 +259,13 @@ class Section:
         self.note(key, f"{shown(value)} is not a network.", "Write one such as 192.0.2.0/24.")
         return None
 
-    def items(self, key: str) -> list[object]:
+    def items(self, key: str, *, may_be_empty: bool = False) -> list[object]:
         """The list under ``key``; a single value counts as a list of one, as everywhere in Ansible."""
         value = self.get(key)
         if value is None:
             return []
         if isinstance(value, (list, tuple)):
-            if not value:
+            if not value and not may_be_empty:
                 self.note(key, "The list is empty.", f"Add at least one entry to {key}.")
             return list(value)
         if isinstance(value, (str, int, float)):

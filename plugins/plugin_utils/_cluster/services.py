@@ -169,18 +169,19 @@ class Services:
         return name
 
     def vip(self, section: Section) -> list[Address]:
-        given = section.items("vip")
+        found: dict[Address, str] = {}
         if not isinstance(section.get("vip"), (list, tuple)):
             vip = section.address("vip")
-            found = {} if vip is None else {vip: section.at("vip")}
+            if vip is not None:
+                found[vip] = section.at("vip")
         else:
-            found = {}
-            for index, value in enumerate(given):
-                vip = section.address_value(f"vip[{index}]", "" if value is None else value)
-                if vip is not None and found.setdefault(vip, section.at(f"vip[{index}]")) != section.at(
-                    f"vip[{index}]"
-                ):
-                    section.note(f"vip[{index}]", f"{vip} is there twice.", "Write each VIP once.")
+            for index, value in enumerate(section.items("vip")):
+                key = f"vip[{index}]"
+                vip = section.address_value(key, "" if value is None else value)
+                if vip in found:
+                    section.note(key, f"{vip} is there twice.", "Write each VIP once.")
+                elif vip is not None:
+                    found[vip] = section.at(key)
         for vip, path in found.items():
             self.vips.setdefault(str(vip), path)
         return list(found)
@@ -256,7 +257,7 @@ class Services:
         allowed = (*names, *NUMBERED_FLAGS)
         if section.get("scheduler") not in (None, scheduler):
             return ()  # Whose flags they are is not known.
-        flags = section.items("scheduler_flags") if section.get("scheduler_flags") != [] else []
+        flags = section.items("scheduler_flags", may_be_empty=True)
         for index, flag in enumerate(flags):
             if flag not in allowed:
                 section.note(
