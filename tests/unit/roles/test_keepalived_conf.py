@@ -90,6 +90,109 @@ CASES: dict[str, tuple[t.Sequence[Host], dict[str, object]]] = {
         for scheduler in SCHEDULERS
     },
 }
+TCP_80 = {"type": "tcp", "port": 80}
+NETWORKS: dict[str, t.Any] = {
+    "director_vips": [{"address": VIP, "prefix": 32, "interface": "eth0"}],
+    "director_gateways": [{"address": "10.11.12.10", "prefix": 24, "interface": "lo"}],
+    "director_vrrp": {
+        "instance": "lvs_51",
+        "router_id": 51,
+        "interface": "eth0",
+        "track_interfaces": ["eth0", "lo"],
+        "source": "192.0.2.11",
+        "peers": ["192.0.2.12"],
+        "priority": 250,
+        "advert_interval": 0.3,
+        "preempt": False,
+        "unicast": True,
+    },
+}
+
+
+def marked(mark: int = 1000, family: str = "ipv4", **keys: t.Any) -> dict[str, t.Any]:
+    real_servers = [{"address": "192.0.2.21" if family == "ipv4" else "2001:db8:2::21", "port": 0}]
+    return {
+        **{"name": "web", "fwmark": mark, "family": family, "address": None, "port": 0, "protocol": "tcp"},
+        **{"forwarding": "direct", "check": TCP_80, "real_servers": real_servers},
+        **keys,
+    }
+
+
+def addressed(*real_servers: dict[str, t.Any], **keys: t.Any) -> dict[str, t.Any]:
+    return {"name": "web", "fwmark": None, "address": VIP, "port": 80, "real_servers": list(real_servers), **keys}
+
+
+def tunnelled(**keys: t.Any) -> dict[str, t.Any]:
+    return {"address": "203.0.113.21", "port": 80, "forwarding": "tunnel", **keys}
+
+
+#: Variables of the role as they are, for what is easier said so than as a description.
+PLANS: dict[str, dict[str, t.Any]] = {
+    "a gateway that moves with the VIPs": {
+        **NETWORKS,
+        "director_services": [addressed({"address": "10.11.12.21", "port": 8080}, forwarding="nat")],
+    },
+    "gateways of both families": {
+        **NETWORKS,
+        "director_gateways": [
+            *NETWORKS["director_gateways"],
+            {"address": "2001:db8:12::10", "prefix": 64, "interface": "lo"},
+        ],
+        "director_services": [addressed({"address": "10.11.12.21"}, forwarding="nat")],
+    },
+    "a gateway without failover": {
+        **NETWORKS,
+        "director_failover": "none",
+        "director_services": [addressed({"address": "10.11.12.21"}, forwarding="nat")],
+    },
+    "marks": {
+        **NETWORKS,
+        "director_services": [
+            marked(persistence=300, persistence_netmask="255.255.255.0"),
+            marked(family="ipv6", persistence=300, persistence_netmask=64),
+            marked(1001, sorry_server={"address": "192.0.2.99", "port": 80}, forwarding="nat"),
+            marked(1002, protocol="udp", one_packet=True, check={"type": "none"}),
+        ],
+    },
+    "a mark of one family over tunnels to the other": {
+        **NETWORKS,
+        "director_services": [
+            marked(family="ipv6", forwarding="tunnel", real_servers=[tunnelled(tunnel_type="ipip")]),
+            marked(
+                1001,
+                forwarding="tunnel",
+                real_servers=[{"address": "2001:db8:3::21", "tunnel_type": "gre"}],
+                sorry_server={"address": "2001:db8:3::22", "tunnel_type": "gue", "tunnel_port": 6080},
+            ),
+        ],
+    },
+    "every tunnel": {
+        **NETWORKS,
+        "director_services": [
+            addressed(
+                tunnelled(),
+                tunnelled(address="203.0.113.22", tunnel_type="ipip", tunnel_port=0, tunnel_checksum="none"),
+                tunnelled(address="203.0.113.23", tunnel_type="gue", tunnel_port=6080),
+                tunnelled(address="203.0.113.24", tunnel_type="gue", tunnel_port=6080, tunnel_checksum="standard"),
+                tunnelled(address="203.0.113.25", tunnel_type="gue", tunnel_port=6080, tunnel_checksum="remote"),
+                tunnelled(address="203.0.113.26", tunnel_type="gre", tunnel_checksum="none"),
+                tunnelled(address="203.0.113.27", tunnel_type="gre", tunnel_checksum="standard"),
+                {"address": "192.0.2.21", "forwarding": "direct", "upper_threshold": 100, "lower_threshold": 50},
+                {"address": "192.0.2.22", "port": 8080, "forwarding": "nat", "weight": 0},
+                forwarding="tunnel",
+                sorry_server={"address": "192.0.2.99", "port": 80, "forwarding": "direct"},
+            )
+        ],
+    },
+    "every port": {
+        **NETWORKS,
+        "director_services": [addressed({"address": "192.0.2.21", "port": 0}, port=0, persistence=60, check=TCP_80)],
+    },
+    "one packet": {
+        **NETWORKS,
+        "director_services": [addressed({"address": "192.0.2.21"}, port=53, protocol="udp", one_packet=True)],
+    },
+}
 #: The example of the role's README: no defaults of the description.
 ALONE = yaml.safe_load((ROLE / "README.md").read_text(encoding="utf-8").split("```yaml\n")[1].split("```")[0])[0]
 
@@ -100,6 +203,7 @@ def variables() -> dict[str, dict[str, t.Any]]:
         for name, (directors, described) in CASES.items()
     }
     plans["the role alone"] = ALONE["roles"][0]["vars"]
+    plans.update(PLANS)
     given = yaml.safe_load((ROLE / "defaults/main.yml").read_text(encoding="utf-8"))
     given.update(yaml.safe_load((ROLE / "vars/main.yml").read_text(encoding="utf-8")))
     given["__director_left_out"] = []
@@ -111,7 +215,18 @@ def rendered(given: dict[str, t.Any]) -> str:
     template.filters.update(comment=lambda text: f"# {text}", difference=lambda a, b: [x for x in a if x not in b])
     template.tests["search"] = lambda text, pattern: re.search(pattern, text) is not None
     names = {"ansible_managed": "Ansible", "inventory_hostname": "lb1"}
-    return template.get_template("templates/keepalived.conf.j2").render(**names, **given)
+    # Ansible resolves a variable in a variable, jinja2 alone does not.
+    gateways = {"__director_gateways": given["director_gateways"]}
+    return template.get_template("templates/keepalived.conf.j2").render(**{**given, **names, **gateways})
+
+
+def lines(plan: str) -> list[str]:
+    return [line.strip() for line in rendered(variables()[plan]).splitlines()]
+
+
+def block(opening: str, text: list[str]) -> list[str]:
+    start = text.index(opening)
+    return text[start + 1 : text.index("}", start)]
 
 
 def test_without_health_checks_keepalived_knows_the_vips_and_no_service() -> None:
@@ -121,6 +236,52 @@ def test_without_health_checks_keepalived_knows_the_vips_and_no_service() -> Non
         assert "virtual_server" not in text
         assert f"{VIP}/32" in text
     assert "virtual_server" in rendered(cases["plain"])
+
+
+def test_gateways_move_with_the_vips_and_all_networks_are_watched() -> None:
+    text = lines("gateways of both families")
+    assert block("virtual_ipaddress {", text) == [f"{VIP}/32 dev eth0", "10.11.12.10/24 dev lo"]
+    assert block("virtual_ipaddress_excluded {", text) == ["2001:db8:12::10/64 dev lo"]
+    assert block("track_interface {", text) == ["lo"], "keepalived watches eth0 anyway and refuses its name here"
+    assert block("static_ipaddress {", lines("a gateway without failover"))[1] == "10.11.12.10/24 dev lo"
+
+
+def test_a_marked_service_has_its_family_and_neither_protocol_nor_ports() -> None:
+    text = lines("marks")
+    headings = [(text[number], text[number + 1]) for number, line in enumerate(text) if line.startswith("virtual_s")]
+    assert headings == [
+        ("virtual_server fwmark 1000 {", "ip_family inet"),
+        ("virtual_server fwmark 1000 {", "ip_family inet6"),
+        ("virtual_server fwmark 1001 {", "ip_family inet"),
+        ("virtual_server fwmark 1002 {", "ip_family inet"),
+    ]
+    assert {line for line in text if line.startswith("real_server")} == {
+        "real_server 192.0.2.21 0 {",
+        "real_server 2001:db8:2::21 0 {",
+    }
+    assert "sorry_server 192.0.2.99 0" in text
+    assert "ops" in text
+
+
+def test_a_check_tries_the_port_that_the_real_server_gets_packets_on_unless_another_is_said() -> None:
+    given = variables()["a gateway that moves with the VIPs"]
+    for check, port in (({"type": "tcp"}, 8080), ({"type": "tcp", "port": 99}, 99)):
+        service = {**given["director_services"][0], "check": check}
+        assert f"connect_port {port}\n" in rendered({**given, "director_services": [service]})
+
+
+def test_each_real_server_gets_its_own_forwarding_where_it_is_not_the_service_s() -> None:
+    assert [line for line in lines("every tunnel") if "lvs_method" in line] == [
+        "lvs_method TUN",
+        "sorry_server_lvs_method DR",
+        "lvs_method TUN type gue port 6080 nocsum",
+        "lvs_method TUN type gue port 6080 csum",
+        "lvs_method TUN type gue port 6080 remcsum",
+        "lvs_method TUN type gre nocsum",
+        "lvs_method TUN type gre csum",
+        "lvs_method DR",
+        "lvs_method NAT",
+    ]
 
 
 def test_keepalived_accepts_what_the_template_makes_of_every_kind_of_description(tmp_path: Path) -> None:
