@@ -42,7 +42,7 @@ from collections.abc import Callable, Mapping
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.check_packets import probe_connections
+from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.probe import probe_connections
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.plain import plain
 
 

@@ -19,7 +19,7 @@ description:
     nothing on that host, and it also runs in check mode.
   - It asks for addresses by ARP or neighbour solicitation from raw sockets and collects every answer, so that a
     second host that answers for a VIP does not go unnoticed, as it does in the kernel's own table of neighbours.
-  - It makes TCP connections and closes them at once.
+  - It makes TCP connections and closes them at once, and it sends UDP datagrams without content.
   - Do not run it on a director or a real server, where the VIP is an address of its own.
 options:
   addresses:
@@ -42,9 +42,16 @@ options:
         type: str
         required: true
       port:
-        description: TCP port.
+        description: TCP or UDP port.
         type: int
         required: true
+      protocol:
+        description:
+          - With V(udp) each connection is an empty datagram from a port of its own. It has succeeded unless the network
+            says that nobody takes it, since whoever serves UDP may keep silent.
+        type: str
+        choices: [tcp, udp]
+        default: tcp
       count:
         description: How many connections to make.
         type: int
@@ -93,6 +100,12 @@ connections:
     port:
       description: As in the option.
       type: int
+    protocol:
+      description: As in the option.
+      type: str
+    source:
+      description: The host's own address on the way there, or null without a way.
+      type: str
     attempted:
       description: How many connections were tried.
       type: int
@@ -125,6 +138,7 @@ def main() -> None:
                 "options": {
                     "address": {"type": "str", "required": True},
                     "port": {"type": "int", "required": True},
+                    "protocol": {"type": "str", "choices": ["tcp", "udp"], "default": "tcp"},
                     "count": {"type": "int", "default": 1},
                 },
             },

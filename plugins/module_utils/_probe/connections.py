@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The lvs.cluster contributors
 # SPDX-License-Identifier: BSD-2-Clause
 # Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
-"""Makes TCP connections and counts them."""
+"""Makes TCP connections, sends UDP datagrams, and counts them."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ _AT_ONCE = 8
 _FAILURES_IN_A_ROW = 5  # then the rest would fail as well, and only cost time
 _MOST_BYTES = 65536
 _LEAVE_SECONDS = 0.5
+_SILENT_SECONDS = 0.3  # ICMP comes at once, or is lost
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,11 +30,14 @@ class Target:
     address: str
     port: int
     count: int
+    protocol: str = "tcp"
 
 
 def targets_of(entries: Sequence[Mapping[str, Any]]) -> list[Target]:
     """The targets in the module's option. Raises ProbeError."""
-    targets = [Target(entry["address"], entry["port"], entry["count"]) for entry in entries]
+    targets = [
+        Target(entry["address"], entry["port"], entry["count"], entry.get("protocol") or "tcp") for entry in entries
+    ]
     for target in targets:
         if not 1 <= target.port <= 65535:
             raise ProbeError(f"connections: port {target.port} of {target.address} must be 1 to 65535.")
@@ -58,11 +62,12 @@ def _connect(target: Target, timeout: float) -> dict[str, Any]:
     """Connects until the count is reached, or until several in a row failed."""
     attempted = succeeded = failures = 0
     error = None
+    once = _connect_once if target.protocol == "tcp" else _send_once
     start = time.monotonic()
     while attempted < target.count and failures < _FAILURES_IN_A_ROW:
         attempted += 1
         try:
-            _connect_once(target, timeout)
+            once(target, timeout)
             succeeded += 1
             failures = 0
         except OSError as cause:
@@ -71,6 +76,8 @@ def _connect(target: Target, timeout: float) -> dict[str, Any]:
     return {
         "address": target.address,
         "port": target.port,
+        "protocol": target.protocol,
+        "source": _source(target),
         "attempted": attempted,
         "succeeded": succeeded,
         "seconds": round(time.monotonic() - start, 3),
@@ -94,6 +101,37 @@ def _connect_once(target: Target, timeout: float) -> None:
                 left -= received
         except OSError:
             return
+
+
+def _send_once(target: Target, timeout: float) -> None:
+    """Sends an empty datagram. Who serves UDP may keep silent; who does not, is told of by ICMP."""
+    with _udp_socket(target) as sending:
+        sending.settimeout(min(timeout, _SILENT_SECONDS))
+        sending.send(b"")
+        try:
+            sending.recv(4096)
+        except socket.timeout:
+            return
+
+
+def _udp_socket(target: Target) -> socket.socket:
+    family, kind, protocol, _name, address = socket.getaddrinfo(target.address, target.port, type=socket.SOCK_DGRAM)[0]
+    opened = socket.socket(family, kind, protocol)
+    try:
+        opened.connect(address)
+    except OSError:
+        opened.close()
+        raise
+    return opened
+
+
+def _source(target: Target) -> str | None:
+    """The own address from which packets go there; None without a way. Nothing is sent."""
+    try:
+        with _udp_socket(target) as unsent:
+            return str(unsent.getsockname()[0])
+    except OSError:
+        return None
 
 
 def _reason(cause: OSError, timeout: float) -> str:

@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from .check_filters import two_masters, vrrp_drops
 from .finding import Finding
 from .mistakes import listed
-from .observed import TABLE_UNIT, SeenHost, View, normal
+from .observed import TABLE_UNIT, SeenHost, ServiceKey, Values, View, destinations_of, normal, version_of
 
 
 def check_unreachable_hosts(view: View) -> Iterator[Finding]:
@@ -42,8 +43,8 @@ def check_unreachable_hosts(view: View) -> Iterator[Finding]:
 def check_daemon(view: View) -> Iterator[Finding]:
     for director in view.looked_at_directors:
         if not director.is_daemon_active:
-            held = [vip for vip in view.vips if view.may_serve(director, vip)]
-            still = [vip for vip in view.vips if director.places_of(vip)]
+            held = [address for address in view.floating if view.may_serve(director, address)]
+            still = [address for address in view.floating if director.places_of(address)]
             yield Finding(
                 director.name,
                 "keepalived is not running" + (f", but {listed(still, 'and')} is still here." if still else "."),
@@ -84,7 +85,7 @@ def check_table_unit(view: View) -> Iterator[Finding]:
 
 
 def is_without_ip_vs(director: SeenHost) -> bool:
-    wanted = director.wanted.get("director_sysctls") or {}
+    wanted = [name for name in director.wanted.get("director_sysctls") or {} if name.startswith("net.ipv4.vs.")]
     # Reading the table loads the module, so an empty one says no more than none.
     return bool(wanted) and not director.table and all(director.sysctls.get(name) is None for name in wanted)
 
@@ -97,51 +98,118 @@ def check_sysctls(view: View) -> Iterator[Finding]:
                 "The kernel module ip_vs is not loaded: there is neither a table nor its sysctls.",
                 "The module was removed, or the running kernel does not have it.",
                 "Run modprobe ip_vs, then site.yml again; if that fails, install the kernel's extra modules.",
-                breaks=view.services_on(vip for vip in view.vips if view.may_serve(director, vip)),
+                breaks=view.carried_by(director),
             )
             continue
         wrong = _wrong_sysctls(director)
         if wrong:
             yield Finding(
                 director.name,
-                f"{listed(wrong, 'and')}.",
+                f"{listed((_sysctl_text(view, director, name) for name in wrong), 'and')}.",
                 "Something changed it after site.yml, or another file in /etc/sysctl.d wins.",
                 "Run site.yml again; if it comes back, find it with grep -r in /etc/sysctl.conf and /etc/sysctl.d.",
+                breaks=frozenset().union(*(_sysctl_breaks(view, name) for name in wrong)) & view.carried_by(director),
             )
+        yield from _switched_off_interfaces(view, director, wrong)
 
 
 def _wrong_sysctls(director: SeenHost) -> list[str]:
-    wrong = []
-    for name, value in (director.wanted.get("director_sysctls") or {}).items():
-        seen = director.sysctls.get(name)
-        if str(seen) != str(value):
-            wrong.append(f"{name} is {'missing' if seen is None else seen} instead of {value}")
-    return wrong
+    wanted = director.wanted.get("director_sysctls") or {}
+    return [name for name, value in wanted.items() if str(director.sysctls.get(name)) != str(value)]
+
+
+_FORWARDING = {"net.ipv4.ip_forward": 4, "net.ipv6.conf.all.forwarding": 6}
+
+
+def _sysctl_text(view: View, director: SeenHost, name: str) -> str:
+    seen = director.sysctls.get(name)
+    wanted = director.wanted["director_sysctls"][name]
+    text = f"{name} is {'missing' if seen is None else seen} instead of {wanted}"
+    if name in _FORWARDING:
+        return f"{text}, so this host forwards no packet of real servers"
+    if name.endswith(".send_redirects"):
+        return f"{text} (the larger of all and the interface counts), so this host tells others a way past itself"
+    held = _held_clients(view, director) if name.endswith(".expire_quiescent_template") else []
+    return (
+        f"{text}, so clients stay on {listed(held, 'and')}, drained as {'they are' if held[1:] else 'it is'}"
+        if held
+        else text
+    )
+
+
+def _held_clients(view: View, director: SeenHost) -> list[str]:
+    """Drained real servers on which persistence still holds clients."""
+    held: dict[str, None] = {}
+    for key, service in view.by_key.items():
+        hosts = {normal(entry["address"]): entry["host"] for entry in service.get("real_servers") or ()}
+        for (address, _port), seen in destinations_of((director.table or {}).get(key)).items():
+            if service.get("persistence") and seen.get("weight") == 0 and seen.get("persistent_connections"):
+                held[str(hosts.get(address, address))] = None
+    return list(held)
+
+
+def _sysctl_breaks(view: View, name: str) -> frozenset[ServiceKey]:
+    if name in _FORWARDING:
+        return view.services_of(forwarding="nat", version=_FORWARDING[name])
+    return view.services_of(forwarding="nat", version=4) if name.endswith(".send_redirects") else frozenset()
+
+
+def _switched_off_interfaces(view: View, director: SeenHost, wrong: Sequence[str]) -> Iterator[Finding]:
+    """ip_forward is a switch for all interfaces at the time when it is set; each has its own, which counts."""
+    if "net.ipv4.ip_forward" not in (director.wanted.get("director_sysctls") or {}) or "net.ipv4.ip_forward" in wrong:
+        return
+    places: list[Values] = [
+        *(director.wanted.get("director_gateways") or ()),
+        *(director.wanted.get("director_vips") or ()),
+    ]
+    used = dict.fromkeys(place["interface"] for place in places if version_of(normal(place["address"])) == 4)
+    for name in used:
+        if director.effective(name, "forwarding") == 0:
+            sysctl = f"net.ipv4.conf.{str(name).replace('.', '/')}.forwarding"
+            yield Finding(
+                director.name,
+                f"{sysctl} is 0, though net.ipv4.ip_forward is 1: what comes in on {name} is not forwarded.",
+                "Something switched it off for this interface.",
+                f"Run sysctl -w {sysctl}=1, and find who does it with grep -r forwarding in /etc/sysctl.conf and "
+                "/etc/sysctl.d.",
+                breaks=view.services_of(forwarding="nat", version=4) & view.carried_by(director),
+            )
+
+
+def check_kernel_modules(view: View) -> Iterator[Finding]:
+    for director in view.looked_at_directors:
+        missing = [name for name, is_there in director.kernel_modules.items() if not is_there]
+        if not missing or is_without_ip_vs(director):
+            continue
+        with_helper = {key for key, service in view.by_key.items() if service.get("helper")}
+        scheduled = {key for key, service in view.by_key.items() if f"ip_vs_{service.get('scheduler')}" in missing}
+        has_ftp = any("ftp" in name for name in missing)
+        yield Finding(
+            director.name,
+            f"The kernel module{'s' if missing[1:] else ''} {listed(missing, 'and')} "
+            f"{'are' if missing[1:] else 'is'} not loaded"
+            + (": data connections of FTP do not pass." if has_ftp else "."),
+            "It was removed, or not loaded at boot (/etc/modules-load.d/lvs-cluster.conf).",
+            f"Run modprobe --all {' '.join(missing)}, then site.yml again.",
+            breaks=(frozenset(with_helper if has_ftp else ()) | scheduled) & view.carried_by(director),
+        )
 
 
 def check_vip_holders(view: View) -> Iterator[Finding]:
-    shared: dict[tuple[str, ...], list[str]] = {}
-    orphans = []
-    for vip in view.vips:
-        holders = view.holders(vip)
-        # What a stopped keepalived left behind is named with it.
-        speaking = [director for director in holders if director.is_daemon_active]
-        if len(speaking) > 1:
-            shared.setdefault(tuple(director.name for director in speaking), []).append(vip)
-        elif not holders and _is_orphan(view, vip):
-            orphans.append(vip)
-    for names, vips in shared.items():
+    for names, addresses in two_masters(view).items():
+        seen = [f"{name} drops them ({drop})" for name in names for drop in vrrp_drops(view.hosts[name])[:1]]
         yield Finding(
             ", ".join(names),
-            f"{listed(names, 'and')} both hold {listed(vips, 'and')}."
-            if len(names) == 2
-            else f"{listed(names, 'and')} all hold {listed(vips, 'and')}.",
-            "Their adverts do not reach each other: VRRP (IP protocol 112) is filtered, or they are cut off.",
+            f"{listed(names, 'and')} {'both' if len(names) == 2 else 'all'} hold {listed(addresses, 'and')}.",
+            "Their adverts do not reach each other: VRRP (IP protocol 112) is filtered, or they are cut off."
+            if not seen
+            else f"Their adverts (VRRP, IP protocol 112) do not reach each other: {listed(seen, 'and')}.",
             "Let IP protocol 112 pass between the directors (nft list ruleset, iptables -S) and see the adverts with "
             "tcpdump -ni any proto 112.",
-            breaks=view.services_on(vips),
+            breaks=view.services_on(addresses),
             answering=frozenset(names),
         )
+    orphans = [address for address in view.floating if not view.holders(address) and _is_orphan(view, address)]
     if orphans:
         active = [director.name for director in view.looked_at_directors if director.is_daemon_active]
         yield Finding(
@@ -154,18 +222,40 @@ def check_vip_holders(view: View) -> Iterator[Finding]:
             "bring an address back.",
             breaks=view.services_on(orphans),
         )
+    yield from _parted_gateways(view)
 
 
-def _is_orphan(view: View, vip: str) -> bool:
-    """Whether it is sure that nobody holds the VIP and that no stopped keepalived is why."""
+def _is_orphan(view: View, address: str) -> bool:
+    """Whether it is sure that nobody holds the address and that no stopped keepalived is why."""
     if not any(director.is_daemon_active for director in view.looked_at_directors):
         return False
-    return not view.has_unseen_director() or view.neighbours.get(vip) == []
+    return not view.has_unseen_director() or view.neighbours.get(address) == []
+
+
+def _parted_gateways(view: View) -> Iterator[Finding]:
+    """Answers have to come back through the director that knows the connection."""
+    holders = [view.holders(vip) for vip in view.vips]
+    active = {holding[0].name for holding in holders if len(holding) == 1}
+    for gateway in view.gateways:
+        holding = view.holders(gateway)
+        if len(holding) == 1 and len(active) == 1 and holding[0].name not in active:
+            yield Finding(
+                holding[0].name,
+                f"It holds the gateway {gateway}, but {listed(active, 'and')} holds the VIPs: the answers of the real "
+                "servers come to a director that does not know their connections.",
+                "The address was added by hand, or the gateway is not in the same VRRP instance as the VIPs.",
+                f"Run ip address del {gateway} here (ip address show tells the prefix and the interface), then "
+                f"systemctl restart keepalived on {listed(active, 'and')}.",
+                breaks=view.services_on([gateway]),
+            )
 
 
 def check_vip_places(view: View) -> Iterator[Finding]:
     for director in view.looked_at_directors:
-        for wanted in director.wanted.get("director_vips") or ():
+        for wanted in (
+            *(director.wanted.get("director_vips") or ()),
+            *(director.wanted.get("director_gateways") or ()),
+        ):
             vip, prefix, interface = normal(wanted["address"]), wanted["prefix"], wanted["interface"]
             for place in director.places_of(vip):
                 seen_prefix, seen_interface = int(place.get("prefix") or 0), place.get("interface")

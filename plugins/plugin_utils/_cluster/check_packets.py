@@ -8,61 +8,60 @@ from __future__ import annotations
 import typing as t
 from collections.abc import Iterator, Sequence
 
-from .finding import Finding, Found, broken, key_text, named
+from .finding import Finding, Found, broken, named
 from .mistakes import listed
 from .observed import (
     Attempts,
     DestinationKey,
+    SeenHost,
     ServiceKey,
     Values,
     View,
     connections_of,
     described_destinations,
     destinations_of,
+    has_port,
+    normal,
     version_of,
+    vips_of,
 )
-
-#: Schedulers that give every weighted real server new connections when one client opens them one after the other.
-#: The others choose by hash (dh, sh, mh, lblc, lblcr), fill one server first (fo, ovf), choose by chance (twos) or
-#: count open connections only (sed, nq).
-SHARING_SCHEDULERS = ("rr", "wrr", "lc", "wlc")
-#: Fewest connections that must have been a server's share before it is blamed for having none.
-_CERTAIN_SHARE = 3
-
-
-def probe_connections(director: Values) -> list[dict[str, t.Any]]:
-    """The connections (``{address, port, count}``) that show whether each real server of a TCP service gets its share.
-
-    ``director``: the variables of a director's plan. With persistence one client always meets the same real server,
-    so few connections say as much as many.
-    """
-    return [
-        {"address": service["address"], "port": service["port"], "count": _probe_count(service)}
-        for service in director.get("director_services") or ()
-        if service.get("protocol") == "tcp"
-    ]
-
-
-def _probe_count(service: Values) -> int:
-    weights = [int(r["weight"]) for r in service.get("real_servers") or () if int(r["weight"]) > 0]
-    if not weights or not _is_sharing(service):
-        return 5
-    # As many that the smallest weight is due three times, within what a probe may take.
-    return max(10, min(200, -(-_CERTAIN_SHARE * sum(weights) // min(weights))))
-
-
-def _is_sharing(service: Values) -> bool:
-    return service.get("scheduler") in SHARING_SCHEDULERS and not service.get("persistence")
+from .probe import CERTAIN_SHARE, is_sharing
 
 
 def check_probe(view: View) -> Iterator[Finding]:
-    if view.probe is None and any(key[0] == "tcp" for key in view.by_key):
+    if view.probe is None and any(service.get("protocol") in ("tcp", "udp") for service in view.services):
         yield Finding(
             "localhost",
             "No packets were sent, so nothing is proven by traffic.",
             "The machine that should send them cannot be reached, or the probe failed there.",
             "Bring back the first host of the group clients, then run the playbook again.",
         )
+
+
+def check_prober(view: View) -> Iterator[Finding]:
+    """What a director or a real server sends to a VIP does not take the way that clients' packets take."""
+    host = _host_of_prober(view)
+    if host is not None:
+        yield Finding(
+            host.name,
+            f"The packets were sent from this {'director' if host.role == 'director' else 'real server'}, so they "
+            "prove nothing: it has the VIPs itself or answers itself.",
+            "It is the first host of the group clients, or the controller, and there is no client.",
+            "Name a machine in the group clients that is neither director nor real server.",
+            breaks=frozenset(view.by_key),
+        )
+
+
+def _host_of_prober(view: View) -> SeenHost | None:
+    if view.probe is None:
+        return None
+    sources = {each.source for attempts in view.attempts for each in attempts.tries}
+    # A VIP is the source where it is an address of the prober itself.
+    for host in view.hosts.values():
+        own = {normal(place.get("address")) for place in host.addresses} - {"127.0.0.1", "::1"}
+        if host.role and (host.name == view.prober or sources & own):
+            return host
+    return None
 
 
 def check_neighbours(view: View, found: Found) -> Iterator[Finding]:
@@ -134,23 +133,41 @@ def _nothing_answers(view: View, failed: Sequence[Attempts]) -> Finding:
 
 def _failing_connections(view: View, attempts: Attempts) -> Finding:
     service = view.by_key[attempts.key]
-    counted = _counted(view, attempts.key)
+    numbers = counted(view, attempts.key)
     suspects = [
         str(entry["host"])
         for destination, entry in described_destinations(service).items()
-        if attempts.succeeded and counted.get(destination) == attempts.failed
+        if attempts.succeeded and numbers.get(destination) == attempts.failed
     ]
     is_sure = len(suspects) == 1
+    targets = [each.text for each in attempts.failing]
+    tried = sum(each.attempted for each in attempts.failing)
     return Finding(
         suspects[0] if is_sure else _holder_or_prober(view, attempts.key),
-        f"{attempts.failed} of {attempts.attempted} connections to {service['name']} ({key_text(attempts.key)}) failed"
+        f"{attempts.failed} of {tried} {_unit(service)} to {service['name']} ({listed(targets, 'and')}) failed"
         f"{_in_brackets(attempts.error)}.",
-        "As many were sent to this host, and all it shows is right: a firewall there, or a service that hangs."
-        if is_sure
-        else "A firewall on the director or on a real server, or a service that hangs.",
+        (
+            "As many were sent to this host, and all it shows is right: a firewall there, or a service that hangs."
+            if is_sure
+            else "A firewall on the director or on a real server, or a service that hangs."
+        )
+        + _check_text(service),
         "Follow one connection with tcpdump -ni any on the active director and on the real server.",
         breaks=frozenset([attempts.key]),
     )
+
+
+def _unit(service: Values) -> str:
+    return "datagrams" if service.get("protocol") == "udp" else "connections"
+
+
+def _check_text(service: Values) -> str:
+    """Why the health checks may be content all the same: they try another port than clients."""
+    port = int((service.get("check") or {}).get("port") or 0)
+    own = {int(entry.get("port") or 0) for entry in service.get("real_servers") or ()}
+    if not port or port in own or (own == {0} and has_port(service, port)):
+        return ""
+    return f" The health check does not see it: it connects to port {port}."
 
 
 def _in_brackets(text: str) -> str:
@@ -158,11 +175,11 @@ def _in_brackets(text: str) -> str:
 
 
 def _holder_or_prober(view: View, key: ServiceKey) -> str:
-    holders = view.holders(key[1])
+    holders = view.holders_of(key)
     return holders[0].name if holders else view.prober
 
 
-def _counted(view: View, key: ServiceKey) -> dict[DestinationKey, int]:
+def counted(view: View, key: ServiceKey) -> dict[DestinationKey, int]:
     """Connections of each destination during the probe, over all directors."""
     counted: dict[DestinationKey, int] = {}
     for director in view.looked_at_directors:
@@ -181,36 +198,38 @@ def check_shares(view: View, found: Found) -> Iterator[Finding]:
         key = attempts.key
         if key in explained or not attempts.succeeded:
             continue
-        counted = _counted(view, key)
-        if not counted:
+        numbers = counted(view, key)
+        if not numbers:
             continue  # Nobody read the counters.
-        if not sum(counted.values()):
+        if not sum(numbers.values()):
             yield _uncounted(view, attempts)
-        elif _is_sharing(view.by_key[key]):
-            yield from _unfair(view, key, counted)
+        # A few datagrams, of which some may be lost, are nobody's share.
+        elif is_sharing(view.by_key[key]) and view.by_key[key].get("protocol") == "tcp":
+            yield from _unfair(view, key, numbers)
 
 
 def _uncounted(view: View, attempts: Attempts) -> Finding:
-    key = attempts.key
+    service = view.by_key[attempts.key]
     return Finding(
-        _holder_or_prober(view, key),
-        f"{attempts.succeeded} connections to {view.by_key[key]['name']} succeeded, but no director counted one.",
+        _holder_or_prober(view, attempts.key),
+        f"{attempts.succeeded} {_unit(service)} to {service['name']} succeeded, but no director counted one.",
         "They went past the directors: somebody else answers for the VIP, or a neighbour's cache is stale.",
-        f"On the client run ip neigh show {key[1]} and compare the MAC address with the active director's.",
+        f"On the client run ip neigh show {vips_of(service)[0]} and compare the MAC address with the active "
+        "director's.",
     )
 
 
-def _unfair(view: View, key: ServiceKey, counted: t.Mapping[DestinationKey, int]) -> Iterator[Finding]:
+def _unfair(view: View, key: ServiceKey, numbers: t.Mapping[DestinationKey, int]) -> Iterator[Finding]:
     service = view.by_key[key]
     weights = {
-        k: int(r["weight"]) for k, r in described_destinations(service).items() if k in counted and int(r["weight"]) > 0
+        k: int(r["weight"]) for k, r in described_destinations(service).items() if k in numbers and int(r["weight"]) > 0
     }
     if service["scheduler"] in ("rr", "lc"):
         weights = dict.fromkeys(weights, 1)  # These two don't look at it, but that 0 gets nothing.
-    total = sum(counted.values())
+    total = sum(numbers.values())
     for destination, weight in weights.items():
         due = total * weight / sum(weights.values())
-        if counted[destination] or due < _CERTAIN_SHARE or _is_busier(view, key, destination, counted):
+        if numbers[destination] or due < CERTAIN_SHARE or _is_busier(view, key, destination, numbers):
             continue
         yield Finding(
             str(described_destinations(service)[destination]["host"]),
@@ -221,15 +240,15 @@ def _unfair(view: View, key: ServiceKey, counted: t.Mapping[DestinationKey, int]
 
 
 def _is_busier(
-    view: View, key: ServiceKey, destination: DestinationKey, counted: t.Mapping[DestinationKey, int]
+    view: View, key: ServiceKey, destination: DestinationKey, numbers: t.Mapping[DestinationKey, int]
 ) -> bool:
     """Whether lc and wlc were right to spare this real server: it had more connections than those that got new ones."""
     if view.by_key[key]["scheduler"] not in ("lc", "wlc"):
         return False
     loads: dict[DestinationKey, float] = {}
-    for director in view.holders(key[1]):
+    for director in view.holders_of(key):
         for each, entry in destinations_of((director.table or {}).get(key)).items():
             connections = int(entry.get("active_connections") or 0) + int(entry.get("inactive_connections") or 0)
             loads[each] = connections / max(1, int(entry.get("weight") or 0))
-    receivers = [loads.get(each, 0) for each, number in counted.items() if number]
+    receivers = [loads.get(each, 0) for each, number in numbers.items() if number]
     return bool(receivers) and loads.get(destination, 0) > min(receivers)

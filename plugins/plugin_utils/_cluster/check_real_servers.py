@@ -95,13 +95,14 @@ def check_listeners(view: View) -> Iterator[Finding]:
             if protocol == "sctp":
                 continue
             bound = _bound_addresses(host, protocol, port)
+            # With NAT it is the real server's own address.
             if bound & {vip, ANY_ADDRESS[version_of(vip)], ANY_ADDRESS[6]}:
                 continue
             if not host.places_of(vip) and bound <= vips:
                 continue  # A service that binds to the VIP cannot do so without it.
             faults.setdefault((protocol, port, tuple(sorted(bound))), []).append(vip)
         for (protocol, port, others), lacking in faults.items():
-            yield _listener_finding(host, protocol, port, others, lacking)
+            yield _listener_finding(view, host, protocol, port, others, lacking)
 
 
 def _bound_addresses(host: SeenHost, protocol: str, port: int) -> set[str]:
@@ -112,21 +113,26 @@ def _bound_addresses(host: SeenHost, protocol: str, port: int) -> set[str]:
     }
 
 
-def _listener_finding(host: SeenHost, protocol: str, port: int, others: Sequence[str], vips: Sequence[str]) -> Finding:
-    breaks = frozenset((protocol, vip, port) for vip in vips)
+def _listener_finding(
+    view: View, host: SeenHost, protocol: str, port: int, others: Sequence[str], lacking: Sequence[str]
+) -> Finding:
+    breaks = frozenset().union(*(view.services_at(host.name, protocol, address, port) for address in lacking))
+    is_vip = bool(set(lacking) & set(view.vips))
     if others:
-        anywhere = dict.fromkeys(ANY_ADDRESS[version_of(vip)] for vip in vips)
+        anywhere = dict.fromkeys(ANY_ADDRESS[version_of(address)] for address in lacking)
         return Finding(
             host.name,
             f"What serves {protocol} port {port} listens on {listed(others, 'and')} only, not on "
-            f"{listed(vips, 'and')}.",
-            "It is bound to one address, and with direct forwarding packets arrive for the VIP.",
-            f"Let it listen on {listed(anywhere, 'and')} or on the VIP too.",
+            f"{listed(lacking, 'and')}.",
+            "It is bound to one address, and with direct forwarding and tunnels packets arrive for the VIP."
+            if is_vip
+            else "It is bound to one address, and with NAT packets arrive for the real server's own one.",
+            f"Let it listen on {listed(anywhere, 'and')} or on {'the VIP' if is_vip else listed(lacking, 'and')} too.",
             breaks=breaks,
         )
     return Finding(
         host.name,
-        f"Nothing listens on {protocol} port {port}, which {listed(vips, 'and')} needs.",
+        f"Nothing listens on {protocol} port {port}, which {listed(lacking, 'and')} needs.",
         "The service is stopped, or it listens on another port.",
         f"Start it, and see it with ss -lnp '( sport = :{port} )'.",
         breaks=breaks,

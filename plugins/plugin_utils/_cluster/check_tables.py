@@ -9,7 +9,7 @@ import typing as t
 from collections.abc import Iterator, Sequence
 
 from .check_directors import is_without_ip_vs
-from .finding import Finding, Found, key_text, named
+from .finding import Finding, Found, named
 from .mistakes import listed
 from .observed import (
     TABLE_UNIT,
@@ -20,6 +20,9 @@ from .observed import (
     View,
     described_destinations,
     destinations_of,
+    forwarding_of,
+    is_mark,
+    key_text,
     normal,
 )
 
@@ -47,7 +50,7 @@ def check_tables(view: View, found: Found) -> Iterator[Finding]:
                 "Run systemctl restart keepalived there."
                 if view.is_checked
                 else f"Run site.yml again, or systemctl restart {TABLE_UNIT} there, which adds what the last run left.",
-                breaks=view.services_on(vip for vip in view.vips if view.may_serve(director, vip)),
+                breaks=view.carried_by(director),
             )
         else:
             compared.append(director)
@@ -61,7 +64,7 @@ def _table_differences(view: View, director: SeenHost, table: t.Mapping[ServiceK
     for key, wanted in view.by_key.items():
         differences = ["it is missing"] if key not in table else _service_differences(wanted, table[key])
         weights = _weight_differences(wanted, table.get(key))
-        breaks = frozenset([key] if view.may_serve(director, key[1]) else ())
+        breaks = frozenset([key] if view.may_carry(director, key) else ())
         if view.is_checked:
             differences += weights
         else:
@@ -82,7 +85,7 @@ def _table_differences(view: View, director: SeenHost, table: t.Mapping[ServiceK
             )
     vips = set(view.vips)
     for key in table.keys() - view.by_key.keys():
-        if key[1] in vips:
+        if not is_mark(key) and key[1] in vips:
             yield Finding(
                 director.name,
                 f"Its table has a service {key_text(key)} that is not described.",
@@ -135,7 +138,7 @@ def _destination_text(key: DestinationKey) -> str:
 def _service_differences(wanted: Values, seen: Values) -> list[str]:
     differences = [
         f"{option} is {_plain_text(seen.get(option))} instead of {_plain_text(wanted.get(option))}"
-        for option in ("scheduler", "scheduler_flags", "persistence", "persistence_netmask")
+        for option in ("scheduler", "scheduler_flags", "persistence", "persistence_netmask", "one_packet")
         if _comparable(option, wanted, seen) and _plain_text(seen.get(option)) != _plain_text(wanted.get(option))
     ]
     described = described_destinations(wanted)
@@ -145,22 +148,39 @@ def _service_differences(wanted: Values, seen: Values) -> list[str]:
             if not _is_sorry_server(wanted, key) or described.keys() & present.keys():
                 differences.append(f"destination {_destination_text(key)} is not described")
             continue
-        forwarding = wanted.get("forwarding")
-        if destination.get("forwarding") != forwarding:
-            name = f"{described[key]['host']} ({_destination_text(key)})"
-            differences.append(f"forwarding of {name} is {destination.get('forwarding')} instead of {forwarding}")
+        differences += _destination_differences(wanted, key, described[key], destination)
     return differences
+
+
+def _destination_differences(service: Values, key: DestinationKey, wanted: Values, seen: Values) -> list[str]:
+    options = {
+        "forwarding": forwarding_of(service, wanted),
+        "upper_threshold": wanted.get("upper_threshold") or 0,
+        "lower_threshold": wanted.get("lower_threshold") or 0,
+    }
+    if options["forwarding"] == "tunnel":
+        options["tunnel_type"] = wanted.get("tunnel_type") or "ipip"
+        options["tunnel_port"] = wanted.get("tunnel_port") or 0
+        options["tunnel_checksum"] = wanted.get("tunnel_checksum") or "none"
+    if seen.get("forwarding") != options["forwarding"]:
+        options = {"forwarding": options["forwarding"]}  # what belongs to it differs with it
+    name = f"{wanted['host']} ({_destination_text(key)})"
+    return [
+        f"{option} of {name} is {_plain_text(seen[option])} instead of {_plain_text(value)}"
+        for option, value in options.items()
+        if option in seen and seen[option] != value
+    ]
 
 
 def _comparable(option: str, wanted: Values, seen: Values) -> bool:
     # Without a described mask the kernel shows that of a single client.
-    return option in seen and (option != "persistence_netmask" or wanted.get(option) is not None)
+    return option in seen and option in wanted and (option != "persistence_netmask" or wanted[option] is not None)
 
 
 def _plain_text(value: object) -> str:
     if isinstance(value, (list, tuple)):
         return " ".join(sorted(str(entry) for entry in value)) or "none"
-    return str(value)
+    return "none" if value is None else str(value)
 
 
 def _is_sorry_server(service: Values, key: DestinationKey) -> bool:
@@ -197,9 +217,11 @@ def _is_faulty(found: Found, host: str, key: ServiceKey) -> bool:
     return any(finding.host == host and key in finding.breaks for finding in found)
 
 
-def _check_text(service: Values, address: str) -> str:
+def _check_text(service: Values, entry: Values) -> str:
     check = service.get("check") or {}
-    kind, port = check.get("type"), check.get("port")
+    address, kind = normal(entry["address"]), check.get("type")
+    # Where no port is said, the check connects to the real server's own.
+    port = check.get("port") or entry.get("port") or service.get("port")
     where = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
     if kind in ("http", "https"):
         return f"curl -kv {kind}://{where}{check.get('path', '/')}"
@@ -223,22 +245,20 @@ def _taken_out(view: View, host: str, keys: Sequence[ServiceKey], directors: Seq
         )
     else:
         cause = "Its health check fails there."
-        remedy = (
-            f"Try the check from a director: {_check_text(first, entry['address'])}; keepalived's journal says why."
-        )
+        remedy = f"Try the check from a director: {_check_text(first, entry)}; keepalived's journal says why."
     return Finding(host, found, cause, remedy, breaks=frozenset(key for key in alone if key not in sorry))
 
 
 def _nobody_left(view: View, key: ServiceKey, service: Values) -> Finding:
     names = [r["host"] for r in service["real_servers"]]
     sorry = service.get("sorry_server")
-    holders = view.holders(key[1]) or view.looked_at_directors
+    holders = view.holders_of(key) or view.looked_at_directors
     answer = f"the sorry server {sorry['address']} answers" if sorry else "nobody answers"
     return Finding(
         holders[0].name,
         f"All real servers of {service['name']} ({listed(names, 'and')}) are taken out: {answer}.",
         "The health checks of all of them fail: what they share is down, or the check asks for the wrong thing.",
-        f"Try the check from this director: {_check_text(service, service['real_servers'][0]['address'])}.",
+        f"Try the check from this director: {_check_text(service, service['real_servers'][0])}.",
         breaks=frozenset() if sorry else frozenset([key]),
     )
 
@@ -249,6 +269,5 @@ def _missing_on_one(director: str, service: Values, entries: Sequence[Values]) -
         director,
         f"{names} is missing in its table for {service['name']}, though another director has it.",
         "The health check fails from this director only (firewall, route, link), or somebody removed it by hand.",
-        f"Try the check from here: {_check_text(service, entries[0]['address'])}; "
-        "if it passes, systemctl restart keepalived.",
+        f"Try the check from here: {_check_text(service, entries[0])}; if it passes, systemctl restart keepalived.",
     )

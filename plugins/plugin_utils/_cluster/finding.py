@@ -24,6 +24,8 @@ class Finding:
     breaks: frozenset[ServiceKey] = field(default=frozenset(), repr=False)
     #: Hosts whose answers to ARP or neighbour solicitations this accounts for.
     answering: frozenset[str] = field(default=frozenset(), repr=False)
+    #: Modules whose differences on this host this accounts for.
+    explains: frozenset[str] = field(default=frozenset(), repr=False)
 
     def as_result(self) -> dict[str, str]:
         return {"host": self.host, "found": self.found, "cause": self.cause, "remedy": self.remedy}
@@ -34,13 +36,9 @@ Found = Sequence[Finding]
 
 def named(view: View, keys: Iterable[ServiceKey]) -> str:
     wanted = set(keys)
-    return listed((service["name"] for key, service in view.by_key.items() if key in wanted), "and")
+    # One of both families is two services of one name.
+    return listed(dict.fromkeys(service["name"] for key, service in view.by_key.items() if key in wanted), "and")
 
 
 def broken(found: Found) -> set[ServiceKey]:
     return {key for finding in found for key in finding.breaks}
-
-
-def key_text(key: ServiceKey) -> str:
-    protocol, address, port = key
-    return f"{protocol}/[{address}]:{port}" if ":" in address else f"{protocol}/{address}:{port}"

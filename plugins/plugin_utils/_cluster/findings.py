@@ -13,15 +13,20 @@ from collections.abc import Callable, Iterator
 
 from .check_directors import (
     check_daemon,
+    check_kernel_modules,
     check_sysctls,
     check_table_unit,
     check_unreachable_hosts,
     check_vip_holders,
     check_vip_places,
 )
-from .check_packets import check_connections, check_neighbours, check_probe, check_shares
+from .check_filters import check_strict_keepalived, check_tunnel_filters, check_vip_filters, check_vrrp_filters
+from .check_gateways import check_default_gateways, check_gateway_neighbours, check_local_clients, check_segments
+from .check_packets import check_connections, check_neighbours, check_probe, check_prober, check_shares
 from .check_real_servers import check_arp_hiding, check_hidden_vips, check_listeners
+from .check_rules import check_compared, check_rules_at_boot
 from .check_tables import check_tables
+from .check_tunnels import check_tunnel_arrivals, check_tunnels
 from .finding import Finding, Found
 from .observed import Values, View
 
@@ -31,17 +36,31 @@ CAUSES: tuple[Callable[[View], Iterator[Finding]], ...] = (
     check_daemon,
     check_table_unit,
     check_sysctls,
+    check_kernel_modules,
     check_vip_holders,
+    check_vrrp_filters,
     check_vip_places,
+    check_strict_keepalived,
+    check_vip_filters,
+    check_rules_at_boot,
+    check_segments,
     check_hidden_vips,
     check_arp_hiding,
+    check_default_gateways,
+    check_gateway_neighbours,
+    check_tunnels,
+    check_tunnel_filters,
     check_listeners,
+    check_prober,
     check_probe,
 )
 #: What may follow from something that was found before.
 CONSEQUENCES: tuple[Callable[[View, Found], Iterator[Finding]], ...] = (
+    check_compared,
     check_tables,
     check_neighbours,
+    check_local_clients,
+    check_tunnel_arrivals,
     check_connections,
     check_shares,
 )
@@ -50,7 +69,7 @@ CONSEQUENCES: tuple[Callable[[View, Found], Iterator[Finding]], ...] = (
 def cluster_findings(plans: Values, observations: Values) -> list[dict[str, str]]:
     """Everything that is not as the plans say, as ``{host, found, cause, remedy}``; empty when all is proven.
 
-    ``observations``: ``{hosts: {name: {host, ipvs, ipvs_after, unreachable}},
+    ``observations``: ``{hosts: {name: {host, host_after, ipvs, ipvs_after, compared, unreachable}},
     probe: {from, neighbours, connections}}``.
     """
     view = View(plans, observations)

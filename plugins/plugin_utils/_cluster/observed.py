@@ -12,19 +12,33 @@ import ipaddress
 import typing as t
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from .inventory import variables_of
 from .plain import plain
 
 Values = Mapping[str, t.Any]
-#: Protocol, VIP, port.
+#: Protocol, VIP and port; or, of a service with a firewall mark, ``fwmark``, address family and mark.
 ServiceKey = tuple[str, str, int]
 #: Address, port.
 DestinationKey = tuple[str, int]
 
 #: The unit of the role director that brings the table back at boot where the modules own it.
 TABLE_UNIT = "lvs-cluster-table"
+#: The unit of the role director that brings marks, translations and the firewall back at boot, and what it runs.
+RULES_UNIT = "lvs-cluster-rules"
+RULES_SCRIPT = "/etc/lvs-cluster/load-rules"
+KEEPALIVED_CONF = "/etc/keepalived/keepalived.conf"
 ANY_ADDRESS = {4: "0.0.0.0", 6: "::"}
+#: What verify registers of a module that ran in check mode, and the module.
+COMPARED = {
+    "lvs_marks": "fwmark",
+    "lvs_nat": "nat",
+    "lvs_firewall": "firewall",
+    "lvs_tunnel": "tunnel",
+    "lvs_gateway": "default_gateway",
+}
+_MARK = "fwmark"
 
 
 def observations_from_hostvars(
@@ -32,9 +46,10 @@ def observations_from_hostvars(
 ) -> dict[str, t.Any]:
     """The observations, taken from what the playbook ``verify`` registers on each host.
 
-    ``lvs_host`` (host_info), ``lvs_table`` and ``lvs_table_after`` (ipvs_info before and after the probe) on the hosts
-    that have a plan, ``lvs_probe`` (vip_probe) on ``probe_host``. ``hosts`` are looked for as well: a director that
-    cannot be reached has no plan, and would be missing without being missed.
+    ``lvs_host`` and ``lvs_host_after`` (host_info before and after the probe), ``lvs_table`` and ``lvs_table_after``
+    (ipvs_info) and the results in ``COMPARED`` (modules in check mode) on the hosts that have a plan, ``lvs_probe``
+    (vip_probe) on ``probe_host``. ``hosts`` are looked for as well: a director that cannot be reached has no plan, and
+    would be missing without being missed.
     """
     seen = {name: _registered(hostvars, name) for name in (*plans, *hosts)}
     probe = None
@@ -50,10 +65,14 @@ def _registered(hostvars: Mapping[str, Values], name: str) -> dict[str, t.Any]:
     look = plain(variables.get("lvs_host"))
     if not isinstance(look, dict) or look.get("unreachable"):
         return {"unreachable": True}
+    after = plain(variables.get("lvs_host_after"))
+    compared = {module: plain(variables.get(name)) for name, module in COMPARED.items()}
     return {
         "host": look.get("host"),
+        "host_after": after.get("host") if isinstance(after, dict) else None,
         "ipvs": plain(variables.get("lvs_table")),
         "ipvs_after": plain(variables.get("lvs_table_after")),
+        "compared": {module: result for module, result in compared.items() if isinstance(result, dict)},
         "unreachable": False,
     }
 
@@ -76,7 +95,44 @@ def normal(address: object) -> str:
 
 def key_of(service: Values) -> ServiceKey:
     """The key of a service, of a plan or of the kernel's table."""
+    mark = service.get("fwmark")
+    if mark is not None:
+        return (_MARK, str(service.get("family") or "ipv4"), int(mark))
     return (str(service.get("protocol")), normal(service.get("address")), int(service.get("port") or 0))
+
+
+def is_mark(key: ServiceKey) -> bool:
+    return key[0] == _MARK
+
+
+def vips_of(service: Values) -> tuple[str, ...]:
+    """The VIPs of a plan's service."""
+    return tuple(normal(vip) for vip in service.get("vips") or (service["address"],))
+
+
+def version_of_service(service: Values) -> int:
+    return version_of(vips_of(service)[0])
+
+
+def port_ranges(service: Values) -> list[tuple[int, int]]:
+    """The ports of a plan's service, each as its first and last; of a service for all ports, all."""
+    spelled = service.get("ports")
+    if spelled is None:
+        spelled = [service.get("port") or 0]
+    found = []
+    for text in spelled:
+        first, _colon, last = str(text).partition(":")
+        found.append((int(first), int(last or first)))
+    return [] if found == [(0, 0)] else found
+
+
+def has_port(service: Values, port: int) -> bool:
+    ranges = port_ranges(service)
+    return not ranges or any(first <= port <= last for first, last in ranges)
+
+
+def forwarding_of(service: Values, entry: Values) -> str:
+    return str(entry.get("forwarding") or service.get("forwarding") or "direct")
 
 
 @dataclass(frozen=True)
@@ -100,6 +156,16 @@ class SeenHost:
     table: Mapping[ServiceKey, Values] | None = None
     table_after: Mapping[ServiceKey, Values] | None = None
     table_error: str = ""
+    routes: tuple[Values, ...] = ()
+    tunnels: tuple[Values, ...] = ()
+    neighbours: tuple[Values, ...] = ()
+    kernel_modules: Mapping[str, bool] = field(default_factory=dict)
+    drops: tuple[Values, ...] = ()
+    files: Values = field(default_factory=dict)
+    #: The interfaces after the probe, where they were looked at again.
+    interfaces_after: Mapping[str, Values] = field(default_factory=dict)
+    #: For a module what it returned in check mode.
+    compared: Mapping[str, Values] = field(default_factory=dict)
 
     @property
     def is_daemon_active(self) -> bool:
@@ -117,6 +183,20 @@ class SeenHost:
     def places_of(self, address: str) -> list[Values]:
         """Where the host has ``address``: none, or usually one place."""
         return [place for place in self.addresses if normal(place.get("address")) == address]
+
+    def effective(self, interface: str, name: str) -> int | None:
+        """The value of a setting that the kernel goes by on this interface; None when it was not seen."""
+        seen = (self.interfaces.get(interface) or {}).get("effective") or {}
+        return None if seen.get(name) is None else int(seen[name])
+
+    def networks(self) -> list[tuple[str, ipaddress.IPv4Network | ipaddress.IPv6Network]]:
+        """The networks that this host is in, each with its interface; a single address is in none."""
+        found = []
+        for place in self.addresses:
+            network = ipaddress.ip_network(f"{normal(place.get('address'))}/{place.get('prefix')}", strict=False)
+            if network.prefixlen < network.max_prefixlen:
+                found.append((str(place.get("interface")), network))
+        return found
 
     def macs(self) -> set[str]:
         return {str(interface.get("mac")).lower() for interface in self.interfaces.values() if interface.get("mac")}
@@ -138,17 +218,60 @@ def connections_of(destination: Values | None) -> int:
 
 
 @dataclass(frozen=True)
-class Attempts:
-    """Connections that the probe opened to one described service."""
+class Try:
+    """Connections that the probe opened to one address and port; of UDP datagrams that it sent."""
 
-    key: ServiceKey
+    address: str
+    port: int
+    protocol: str
     attempted: int
     succeeded: int
     error: str
+    #: The prober's own address on the way there.
+    source: str
 
     @property
     def failed(self) -> int:
         return self.attempted - self.succeeded
+
+    @property
+    def text(self) -> str:
+        return key_text((self.protocol, self.address, self.port))
+
+
+@dataclass(frozen=True)
+class Attempts:
+    """All that the probe tried of one described service."""
+
+    key: ServiceKey
+    tries: tuple[Try, ...]
+
+    @property
+    def attempted(self) -> int:
+        return sum(each.attempted for each in self.tries)
+
+    @property
+    def succeeded(self) -> int:
+        return sum(each.succeeded for each in self.tries)
+
+    @property
+    def failed(self) -> int:
+        return self.attempted - self.succeeded
+
+    @property
+    def failing(self) -> list[Try]:
+        return [each for each in self.tries if each.failed]
+
+    @property
+    def error(self) -> str:
+        return next((each.error for each in self.failing if each.error), "")
+
+
+def key_text(key: ServiceKey) -> str:
+    kind, where, number = key
+    if is_mark(key):
+        return f"mark {number}" + (" of IPv6" if where == "ipv6" else "")
+    return f"{kind}/[{where}]:{number}" if ":" in where else f"{kind}/{where}:{number}"
 
 
 class View:
@@ -165,6 +288,9 @@ class View:
         self.services: list[Values] = list(first.get("director_services") or ())
         self.by_key = {key_of(service): service for service in self.services}
         self.vips = [normal(vip.get("address")) for vip in first.get("director_vips") or ()]
+        self.gateways = [normal(gateway.get("address")) for gateway in first.get("director_gateways") or ()]
+        #: What moves from director to director.
+        self.floating = [*self.vips, *self.gateways]
         self.failover = str(first.get("director_failover", ""))
         #: Whether keepalived owns the tables and takes dead real servers out of them; else the modules own them.
         self.is_checked = first.get("director_health_checks") != "none"
@@ -175,19 +301,33 @@ class View:
             for vip, macs in ((self.probe or {}).get("neighbours") or {}).items()
         }
 
-    @property
+    @cached_property
     def attempts(self) -> list[Attempts]:
         """What the probe said of each service that it tried."""
-        tried = [
-            Attempts(
-                key=key_of({"protocol": "tcp", **result}),
+        tries: dict[ServiceKey, list[Try]] = {}
+        for result in (self.probe or {}).get("connections") or ():
+            tried = Try(
+                address=normal(result.get("address")),
+                port=int(result.get("port") or 0),
+                protocol=str(result.get("protocol") or "tcp"),
                 attempted=int(result.get("attempted") or 0),
                 succeeded=int(result.get("succeeded") or 0),
                 error=str(result.get("error") or ""),
+                source=normal(result.get("source") or ""),
             )
-            for result in (self.probe or {}).get("connections") or ()
+            key = self.key_at(tried.protocol, tried.address, tried.port)
+            if key is not None and tried.attempted:
+                tries.setdefault(key, []).append(tried)
+        return [Attempts(key, tuple(found)) for key, found in tries.items()]
+
+    def key_at(self, protocol: str, address: str, port: int) -> ServiceKey | None:
+        """The described service that takes what comes to this VIP and port: one of the port before one of all."""
+        taking = [
+            key
+            for key, service in self.by_key.items()
+            if service.get("protocol") == protocol and address in vips_of(service) and has_port(service, port)
         ]
-        return [attempts for attempts in tried if attempts.key in self.by_key and attempts.attempted]
+        return min(taking, key=lambda key: not port_ranges(self.by_key[key]), default=None)
 
     @property
     def prober(self) -> str:
@@ -204,24 +344,67 @@ class View:
         )
 
     def holders(self, vip: str) -> list[SeenHost]:
-        """Directors that have the VIP."""
+        """Directors that have the VIP, or the gateway."""
         return [director for director in self.looked_at_directors if director.places_of(vip)]
+
+    def holders_of(self, key: ServiceKey) -> list[SeenHost]:
+        """Directors that have a VIP of this service."""
+        vips = vips_of(self.by_key[key])
+        return [director for director in self.looked_at_directors if any(map(director.places_of, vips))]
 
     def may_serve(self, director: SeenHost, vip: str) -> bool:
         """Whether packets for the VIP may pass this director: it holds it, or nobody is known to."""
         holders = self.holders(vip)
         return not holders or director in holders
 
-    def services_on(self, vips: Iterable[str]) -> frozenset[ServiceKey]:
-        wanted = set(vips)
-        return frozenset(key for key in self.by_key if key[1] in wanted)
+    def may_carry(self, director: SeenHost, key: ServiceKey) -> bool:
+        """Whether packets for a service may pass this director."""
+        return any(self.may_serve(director, vip) for vip in vips_of(self.by_key[key]))
 
-    def services_of(self, real_server: str) -> frozenset[ServiceKey]:
+    def carried_by(self, director: SeenHost) -> frozenset[ServiceKey]:
+        return frozenset(key for key in self.by_key if self.may_carry(director, key))
+
+    def services_on(self, addresses: Iterable[str]) -> frozenset[ServiceKey]:
+        """Services of these VIPs, and those whose answers come back through one of these gateways."""
+        wanted = set(addresses)
+        versions = {version_of(gateway) for gateway in wanted.intersection(self.gateways)}
         return frozenset(
             key
             for key, service in self.by_key.items()
-            if any(entry.get("host") == real_server for entry in service.get("real_servers") or ())
+            if wanted.intersection(vips_of(service))
+            or (version_of_service(service) in versions and self._has(service, forwarding="nat"))
         )
+
+    def services_of(
+        self, real_server: str | None = None, *, forwarding: str | None = None, version: int | None = None
+    ) -> frozenset[ServiceKey]:
+        """Services with this real server, with destinations of this forwarding, of this IP version."""
+        return frozenset(
+            key
+            for key, service in self.by_key.items()
+            if self._has(service, host=real_server, forwarding=forwarding)
+            and version in (None, version_of_service(service))
+        )
+
+    def _has(self, service: Values, *, host: str | None = None, forwarding: str | None = None) -> bool:
+        return any(
+            host in (None, entry.get("host")) and forwarding in (None, forwarding_of(service, entry))
+            for entry in service.get("real_servers") or ()
+        )
+
+    def services_at(self, host: str, protocol: str, address: str, port: int) -> frozenset[ServiceKey]:
+        """Services that need something to listen on this address and port of this real server."""
+        found = set()
+        for key, service in self.by_key.items():
+            if service.get("protocol") != protocol:
+                continue
+            ports = {int(e.get("port") or 0) for e in service.get("real_servers") or () if e.get("host") == host}
+            own = {normal(e["address"]) for e in service.get("real_servers") or () if e.get("host") == host}
+            if (address in vips_of(service) and has_port(service, port)) or (
+                address in own and (port in ports or (0 in ports and has_port(service, port)))
+            ):
+                found.add(key)
+        return frozenset(found)
 
     def own_addresses(self, real_server: str) -> set[str]:
         """The addresses by which the directors know this real server."""
@@ -256,7 +439,7 @@ def _seen_host(name: str, plan: Values, seen: Values) -> SeenHost:
         was_read=True,
         addresses=tuple(look.get("addresses") or ()),
         listeners=tuple(look.get("listeners") or ()),
-        interfaces={str(interface.get("name")): interface for interface in look.get("interfaces") or ()},
+        interfaces=_interfaces(look),
         services=look.get("services") or {},
         sysctls=look.get("sysctls") or {},
         arp_ignore_all=int(look.get("arp_ignore_all") or 0),
@@ -264,7 +447,19 @@ def _seen_host(name: str, plan: Values, seen: Values) -> SeenHost:
         table=table,
         table_after=_table(seen.get("ipvs_after"))[0],
         table_error=error,
+        routes=tuple(look.get("routes") or ()),
+        tunnels=tuple(look.get("tunnels") or ()),
+        neighbours=tuple(look.get("neighbours") or ()),
+        kernel_modules=look.get("kernel_modules") or {},
+        drops=tuple(look.get("drops") or ()),
+        files=look.get("files") or {},
+        interfaces_after=_interfaces(seen.get("host_after") or {}),
+        compared=seen.get("compared") or {},
     )
+
+
+def _interfaces(look: Values) -> dict[str, Values]:
+    return {str(interface.get("name")): interface for interface in look.get("interfaces") or ()}
 
 
 def _table(result: object) -> tuple[dict[ServiceKey, Values] | None, str]:
@@ -273,5 +468,4 @@ def _table(result: object) -> tuple[dict[ServiceKey, Values] | None, str]:
     # A result may be called failed only because the counters awaited did not come: what was read counts.
     if not isinstance(result.get("services"), (list, tuple)):
         return None, str(result.get("msg", ""))
-    # Services of a firewall mark have no address: they belong to somebody else.
-    return {key_of(service): service for service in result["services"] if service.get("address")}, ""
+    return {key_of(service): service for service in result["services"]}, ""

@@ -101,6 +101,20 @@ def test_connections_to_a_listener_succeed_and_to_nobody_fail_with_the_reason() 
     assert (refused["attempted"], refused["succeeded"], refused["error"]) == (5, 0, "Connection refused")
 
 
+def test_datagrams_succeed_where_somebody_may_take_them_and_fail_where_nobody_does() -> None:
+    with socket.socket(type=socket.SOCK_DGRAM) as listening, socket.socket(type=socket.SOCK_DGRAM) as closed:
+        for each in (listening, closed):
+            each.bind(("127.0.0.1", 0))
+        port, nobody = listening.getsockname()[1], closed.getsockname()[1]
+        closed.close()
+        sent, refused = connect_all(
+            [Target("127.0.0.1", port, 2, "udp"), Target("127.0.0.1", nobody, 9, "udp")], timeout=1
+        )
+        assert len({listening.recvfrom(10)[1] for _datagram in range(2)}) == 2
+    assert (sent["attempted"], sent["succeeded"], sent["error"], sent["source"]) == (2, 2, None, "127.0.0.1")
+    assert (refused["attempted"], refused["succeeded"], refused["error"]) == (5, 0, "Connection refused")
+
+
 def test_a_service_that_never_stops_talking_does_not_hold_the_probe() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         stop = threading.Event()

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 import typing as t
 from pathlib import Path
@@ -13,10 +12,6 @@ import pytest
 import yaml
 
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster import (
-    check_directors,
-    check_packets,
-    check_real_servers,
-    check_tables,
     model,
     schema,
     services,
@@ -238,22 +233,3 @@ def test_the_sample_message_is_what_the_sample_description_gets() -> None:
             yaml.safe_load(faulty)["lvs_cluster"], _hosts(inventory, "directors"), _hosts(inventory, "real_servers")
         )
     assert printed.endswith("\n".join(raised.value.lines()) + "\n")
-
-
-def _fixed_words_of_findings() -> list[str]:
-    """Of each finding's first sentence, as it stands in the code, the longest part without a variable."""
-    found = []
-    for module in (check_directors, check_packets, check_real_servers, check_tables):
-        tree = ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8"))
-        for call in ast.walk(tree):
-            if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "Finding":
-                texts = [
-                    n.value for n in ast.walk(call.args[1]) if isinstance(n, ast.Constant) and isinstance(n.value, str)
-                ]
-                found.append(max(texts, key=len, default="").strip())
-    return sorted({words for words in found if len(words) > 8})
-
-
-@pytest.mark.parametrize("words", _fixed_words_of_findings())
-def test_every_message_of_verify_is_in_the_table(words: str) -> None:
-    assert words in _section("The messages of verify")

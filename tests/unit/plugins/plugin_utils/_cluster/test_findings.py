@@ -8,22 +8,28 @@ import typing as t
 
 import pytest
 
-from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.check_packets import probe_connections
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.findings import cluster_findings
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.observed import observations_from_hostvars
+from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.probe import probe_connections
 from ansible_collections.lvs.cluster.tests.unit.plugins.plugin_utils._cluster.example import (
+    DIRECTORS,
     MACS,
+    REAL_SERVERS,
     VIP,
     VIP6,
     example_plans,
-    observe,
     service,
 )
+from ansible_collections.lvs.cluster.tests.unit.plugins.plugin_utils._cluster.healthy import observe as observe_healthy
 
 Observations = dict[str, t.Any]
 Break = t.Callable[[Observations], None]
 WEB, WEB6 = 0, 1
 RS1, RS1_6, RS2, RS2_6 = "192.0.2.21", "2001:db8:2::21", "192.0.2.22", "2001:db8:2::22"
+
+
+def observe(plans: t.Any) -> Observations:
+    return observe_healthy(plans, [*DIRECTORS, *REAL_SERVERS])
 
 
 def look(seen: Observations, name: str) -> t.Any:
@@ -548,7 +554,13 @@ OTHER_CLUSTERS: list[tuple[str, list[dict[str, object]], list[Break], list[tuple
     ("a hash, and no packet", [service(scheduler="mh")], [count_nothing(WEB)], [("lb1", "no director counted")]),
     ("persistence gives no share", [service(persistence=300)], [count(RS2, 0)], []),
     ("weight 0 gets no share", [service(real_servers=["rs1", {"host": "rs2", "weight": 0}])], [], []),
-    ("udp is not probed", [service(protocol="udp", check={"type": "none"})], [], []),
+    ("udp that keeps silent is well", [service(protocol="udp", check={"type": "none"})], [], []),
+    (
+        "udp that is refused",
+        [service(protocol="udp", check={"type": "none"})],
+        [connect(0, [WEB], "Connection refused")],
+        [("lb1", "20 of 20 datagrams to web (udp/192.0.2.100:80) failed (Connection refused)")],
+    ),
     (
         "udp must be listened to",
         [service(protocol="udp", check={"type": "none"})],
@@ -720,9 +732,11 @@ def test_the_probe_connects_often_enough_that_every_weight_is_due_some(changes: 
     assert probe_connections(director) == [{"address": VIP, "port": 80, "count": count}]
 
 
-def test_the_probe_leaves_out_what_is_not_tcp() -> None:
-    plans = example_plans(service(protocol="udp", check={"type": "none"}))
-    assert probe_connections(plans["lb1"]["vars"]) == []
+def test_a_datagram_says_its_protocol_and_sctp_is_left_out() -> None:
+    udp, sctp = (example_plans(service(protocol=name, check={"type": "none"})) for name in ("udp", "sctp"))
+    expected = {"address": VIP, "port": 80, "count": 5, "protocol": "udp"}
+    assert probe_connections(udp["lb1"]["vars"]) == [expected]
+    assert probe_connections(sctp["lb1"]["vars"]) == []
 
 
 def test_observations_are_taken_from_what_verify_registers() -> None:
