@@ -149,20 +149,22 @@ class NatRules:
                 "Choose another address: what real servers send to their gateway must not be taken for a service.",
             )
             return
-        for director in self.hosts.directors:
-            home = director.network_of(gateway.ip) if director.interfaces else gateway.network
-            if home is None:
-                self.note(
-                    "nat.gateway",
-                    f"{text} is in no subnet of director {director.name}.",
-                    f"Give {director.name} an address of its own in {gateway.network}, or choose another gateway.",
-                )
-            elif home != gateway.network:
-                self.note(
-                    "nat.gateway",
-                    f"{gateway} is in {gateway.network}, but the subnet of director {director.name} there is {home}.",
-                    f"Write {text}/{home.prefixlen}, or correct the director's prefix length.",
-                )
+        homes = {d.name: d.network_of(gateway.ip) for d in self.hosts.directors if d.interfaces}
+        outside = [name for name, home in homes.items() if home is None]
+        if outside:
+            self.note(
+                "nat.gateway",
+                f"{text} is in no subnet of director {listed(outside, 'and')}.",
+                f"Give {listed(outside, 'and')} an address of its own in {gateway.network}, or choose another gateway.",
+            )
+        other = next((home for home in homes.values() if home not in (None, gateway.network)), None)
+        if other is not None:
+            names = listed((name for name, home in homes.items() if home == other), "and")
+            self.note(
+                "nat.gateway",
+                f"{gateway} is in {gateway.network}, but the subnet of director {names} there is {other}.",
+                f"Write {text}/{other.prefixlen}, or correct the prefix length of the directors' own addresses.",
+            )
 
     def one_arm_vips(self) -> list[str]:
         """VIPs of services that forward by nat, in the subnet of the real servers' gateway."""

@@ -364,7 +364,7 @@ def read_tunnel(section: Section, default: Tunnel) -> Tunnel:
         port = 0
     elif kind == "gue" and not port and not section.has("tunnel_port"):
         section.note(
-            "tunnel_port" if section.has("tunnel_type") else "tunnel_type",
+            "tunnel_port",
             "A tunnel of type gue needs a UDP port.",
             "Write tunnel_port, the UDP port that the real server listens on, such as 6080.",
         )

@@ -31,10 +31,13 @@ def description(*services: object, **changes: object) -> dict[str, object]:
 
 
 def mistakes(
-    described: object, directors: t.Sequence[Host] = DIRECTORS, real_servers: t.Sequence[Host] = REAL_SERVERS
+    described: object,
+    directors: t.Sequence[Host] = DIRECTORS,
+    real_servers: t.Sequence[Host] = REAL_SERVERS,
+    clients: t.Sequence[Host] = (),
 ) -> list[Mistake]:
     try:
-        compile_cluster(described, directors, real_servers)
+        compile_cluster(described, directors, real_servers, clients)
     except DescriptionError as error:
         return error.mistakes
     return []

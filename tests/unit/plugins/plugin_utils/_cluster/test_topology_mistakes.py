@@ -1,0 +1,775 @@
+# SPDX-FileCopyrightText: 2026 The lvs.cluster contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Combinations that cannot work are found before any host is touched."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.inventory import Host
+from ansible_collections.lvs.cluster.tests.unit.plugins.plugin_utils._cluster.example import (
+    REAL_SERVERS,
+    VIP,
+    VIP6,
+    description,
+    mistakes,
+    service,
+)
+from ansible_collections.lvs.cluster.tests.unit.plugins.plugin_utils._cluster.two_arms import (
+    GATEWAY,
+    INSIDE,
+    OUTSIDE,
+    TWO_ARMS,
+    nat_service,
+)
+
+FAR = {"host": "far", "address": "203.0.113.9"}
+GUE = {"forwarding": "tunnel", "tunnel_type": "gue", "tunnel_port": 6080}
+ONE_ARM = {"gateway": "192.0.2.10/24", "local_clients": "refused"}
+
+
+def tunnelled(**changes: object) -> dict[str, object]:
+    return description(service(forwarding="tunnel", **changes))
+
+
+def member(**keys: object) -> dict[str, object]:
+    """The description of one service with one real server, written as a mapping."""
+    return description(service(real_servers=[{"host": "rs1", **keys}]))
+
+
+def all_ports(**changes: object) -> dict[str, object]:
+    return service(ports="all", persistence=60, check={"port": 80}, **changes)
+
+
+#: What is described, where the mistake is, a word of the problem, a word of the remedy.
+ONE_LAN: list[tuple[str, object, str, str, str]] = [
+    # Ports
+    (
+        "port translation with direct",
+        member(port=8080),
+        "services[0].real_servers[0].port",
+        "8080 differs from the service's port 80",
+        "forwarding direct cannot translate ports, nat can",
+    ),
+    (
+        "port translation with tunnel",
+        tunnelled(real_servers=[{"host": "rs1", "port": 8080}]),
+        "services[0].real_servers[0].port",
+        "8080 differs",
+        "forwarding tunnel cannot translate",
+    ),
+    (
+        "port translation within a mark",
+        description(service(ports=[80, 443], real_servers=[{"host": "rs1", "port": 8080}])),
+        "services[0].real_servers[0].port",
+        "Port 8080 would be one for all ports",
+        "a service of its own",
+    ),
+    (
+        "one of the ports of a mark",
+        description(service(ports=[80, 443], real_servers=[{"host": "rs1", "port": 80}])),
+        "services[0].real_servers[0].port",
+        "Port 80 would be one for all ports",
+        "Leave it out",
+    ),
+    (
+        "port translation of one pinned port",
+        description(service(fwmark=5, real_servers=[{"host": "rs1", "port": 8080}])),
+        "services[0].real_servers[0].port",
+        "Port 8080",
+        "the port that the client asked for",
+    ),
+    (
+        "port translation of all ports",
+        description(all_ports(real_servers=[{"host": "rs1", "port": 8080}])),
+        "services[0].real_servers[0].port",
+        "Port 8080",
+        "all ports",
+    ),
+    ("a range backwards", description(service(ports=["90:80"])), "services[0].ports[0]", "no range", '"10000:20000"'),
+    ("a range to 65536", description(service(ports=["80:65536"])), "services[0].ports[0]", "no range", "65535"),
+    ("a range from 0", description(service(ports="0:9")), "services[0].ports", "no range", "1 to 65535"),
+    ("a port twice", description(service(ports=[80, 80])), "services[0].ports[1]", "80 and 80 have ports in", "once"),
+    (
+        "ranges that overlap",
+        description(service(ports=["80:90", "85:95"])),
+        "services[0].ports[1]",
+        "85:95 and 80:90 have ports in common",
+        "once",
+    ),
+    (
+        "all beside a port",
+        description(service(ports=["all", 80], persistence=60)),
+        "services[0].ports[0]",
+        "beside other ports",
+        "ports: all",
+    ),
+    (
+        "all ports without persistence",
+        description(service(ports="all", check={"port": 80})),
+        "services[0].persistence",
+        "needs persistence",
+        "300",
+    ),
+    (
+        "all ports without a port to check",
+        description(service(ports="all", persistence=60)),
+        "services[0].check",
+        "connects to one port",
+        "check.port",
+    ),
+    (
+        "a range without a port to check",
+        description(service(ports=["8000:8010"], check={"type": "http"})),
+        "services[0].check",
+        "connects to one port",
+        "check: {type: none}",
+    ),
+    (
+        "services whose ranges overlap",
+        description(service(ports=["80:90"], check={"port": 80}), service(name="b", ports=[70, 85])),
+        "services[1].vip",
+        f"services[0] has tcp/{VIP}:85 too",
+        "change VIP, protocol or port",
+    ),
+    (
+        "a single port inside another service's range",
+        description(service(ports=[85]), service(name="b", ports=["80:90"], check={"port": 80})),
+        "services[1].vip",
+        f"services[0] has tcp/{VIP}:85 too",
+        "change",
+    ),
+    (
+        "a port of one of several VIPs",
+        description(service(vip=["192.0.2.101", VIP]), service(name="b")),
+        "services[1].vip",
+        f"services[0] has tcp/{VIP}:80 too",
+        "change",
+    ),
+    (
+        "all ports twice",
+        description(all_ports(), all_ports(name="b")),
+        "services[1].vip",
+        f"services[0] has tcp/{VIP}:all ports too",
+        "change",
+    ),
+    (
+        "all ports with a mark leave nothing for a single port",
+        description(all_ports(fwmark=5), service(name="b")),
+        "services[1].vip",
+        "all ports too",
+        "change",
+    ),
+    (
+        "all ports with a mark after a single port",
+        description(service(), all_ports(name="b", fwmark=5)),
+        "services[1].vip",
+        f"services[0] has tcp/{VIP}:80 too",
+        "change",
+    ),
+    ("a VIP twice", description(service(vip=[VIP, VIP])), "services[0].vip[1]", "there twice", "once"),
+    ("no VIP", description(service(vip=[])), "services[0].vip", "empty", "at least one"),
+    ("a VIP that is a mapping", description(service(vip={"a": 1})), "services[0].vip", "a mapping is not an IP", "IPv"),
+    # Firewall marks
+    ("mark 0", description(service(fwmark=0)), "services[0].fwmark", "0 is out of range", "1 to 4294967295"),
+    ("mark 2**32", description(service(fwmark=2**32)), "services[0].fwmark", "out of range", "1 to 4294967295"),
+    (
+        "a mark for two services",
+        description(service(fwmark=5), service(name="b", ports=[443], fwmark=5)),
+        "services[1].fwmark",
+        "services[0] has mark 5 too",
+        "one protocol, scheduler, persistence",
+    ),
+    (
+        "a mark for two protocols",
+        description(service(fwmark=5), service(name="b", protocol="udp", check={"port": 80}, fwmark=5)),
+        "services[1].fwmark",
+        "services[0] has mark 5 too",
+        "Write another one",
+    ),
+    (
+        "a mark with two persistences",
+        description(service(fwmark=5, persistence=60), service(name="b", ports=[81], fwmark=5, persistence=90)),
+        "services[1].fwmark",
+        "services[0] has mark 5 too",
+        "into one service",
+    ),
+    ("a range of one number", description(fwmark_range=[5]), "fwmark_range", "no range of marks", "[1000, 1999]"),
+    ("a range from 0", description(fwmark_range=[0, 9]), "fwmark_range", "no range", "from 1"),
+    ("a range backwards", description(fwmark_range=[9, 5]), "fwmark_range", "no range", "first and the last"),
+    (
+        "a range that is too small",
+        description(
+            service(ports=[80, 81]), service(name="b", ports=[90, 91]), fwmark_range=[7, 8], health_checks="none"
+        )
+        | {
+            "services": [
+                service(name=f"s{n}", ports=[100 + 2 * n, 101 + 2 * n], **({"fwmark": 8} if n == 2 else {}))
+                for n in range(3)
+            ]
+        },
+        "fwmark_range",
+        "2 services need a mark, and from 7 to 8 only 1 are free",
+        "wider",
+    ),
+    # Tunnels
+    (
+        "gue without a port",
+        tunnelled(tunnel_type="gue"),
+        "services[0].tunnel_port",
+        "needs a UDP port",
+        "Write tunnel_port",
+    ),
+    (
+        "a real server's gue without a port",
+        tunnelled(real_servers=[{"host": "rs1", "tunnel_type": "gue"}]),
+        "services[0].real_servers[0].tunnel_port",
+        "needs a UDP port",
+        "Write tunnel_port",
+    ),
+    (
+        "a port without gue",
+        tunnelled(tunnel_port=6080),
+        "services[0].tunnel_port",
+        "type ipip has no port",
+        "tunnel_type: gue",
+    ),
+    (
+        "a port with gre",
+        tunnelled(tunnel_type="gre", tunnel_port=6080),
+        "services[0].tunnel_port",
+        "type gre has no port",
+        "Leave it out",
+    ),
+    (
+        "ipip with a checksum",
+        tunnelled(tunnel_checksum="standard"),
+        "services[0].tunnel_checksum",
+        "ipip has no checksum standard",
+        "Leave it out",
+    ),
+    (
+        "gre with a remote checksum",
+        tunnelled(tunnel_type="gre", tunnel_checksum="remote"),
+        "services[0].tunnel_checksum",
+        "gre has no checksum remote",
+        "none or standard",
+    ),
+    (
+        "a tunnel type without a tunnel",
+        description(service(tunnel_type="gre")),
+        "services[0].tunnel_type",
+        "nothing with forwarding direct",
+        "forwarding: tunnel",
+    ),
+    (
+        "a real server's tunnel type without a tunnel",
+        member(tunnel_type="gre"),
+        "services[0].real_servers[0].tunnel_type",
+        "nothing with forwarding direct",
+        "forwarding: tunnel",
+    ),
+    ("unknown tunnel", tunnelled(tunnel_type="vxlan"), "services[0].tunnel_type", "'vxlan'", "ipip, gue or gre"),
+    (
+        "one tunnel with two checksums",
+        description(
+            service(**GUE, real_servers=["rs1"]),
+            service(name="b", ports=[81], **GUE, tunnel_checksum="remote", real_servers=["rs1"]),
+        ),
+        "services[1].real_servers[0]",
+        "has checksum remote here, none in services[0]",
+        "another tunnel_port",
+    ),
+    # Families
+    (
+        "IPv6 VIP over an IPv4 real server without a tunnel",
+        description(service(vip=VIP6, real_servers=[{"host": "old", "address": "192.0.2.50"}])),
+        "services[0].real_servers[0].address",
+        f"192.0.2.50 is IPv4, the VIP {VIP6} is IPv6",
+        "tunnel can",
+    ),
+    (
+        "two addresses of a family",
+        member(address=["192.0.2.21", "192.0.2.31"]),
+        "services[0].real_servers[0].address[1]",
+        "second IPv4",
+        "one of each",
+    ),
+    (
+        "a mask for both families",
+        description(service(vip=[VIP, VIP6], persistence=60, persistence_netmask=24)),
+        "services[0].persistence_netmask",
+        "both families",
+        "one service for each",
+    ),
+    # What belongs to other forwarding, protocols, values
+    (
+        "one_packet without udp",
+        description(service(one_packet=True)),
+        "services[0].one_packet",
+        "every tcp connection",
+        "udp",
+    ),
+    (
+        "a helper without nat",
+        description(service(ports=[21], helper="ftp")),
+        "services[0].helper",
+        "only forwarding nat needs, not direct",
+        "forwarding: nat",
+    ),
+    ("an unknown helper", description(service(helper="sip")), "services[0].helper", "'sip'", "ftp"),
+    (
+        "thresholds",
+        member(upper_threshold=10, lower_threshold=20),
+        "services[0].real_servers[0].lower_threshold",
+        "20 is more than upper_threshold 10",
+        "at most",
+    ),
+    (
+        "a lower threshold alone",
+        member(lower_threshold=20),
+        "services[0].real_servers[0].lower_threshold",
+        "more than upper_threshold 0",
+        "at most",
+    ),
+    (
+        "a threshold of -1",
+        member(upper_threshold=-1),
+        "services[0].real_servers[0].upper_threshold",
+        "-1 is out",
+        "0 is no limit",
+    ),
+    (
+        "direct to another segment",
+        description(service(real_servers=["rs1", FAR])),
+        "services[0].real_servers[1]",
+        "203.0.113.9 of far is in no subnet of director lb1 and lb2",
+        "forwarding: tunnel",
+    ),
+    (
+        "a sorry server on another segment",
+        description(service(sorry_server="203.0.113.9")),
+        "services[0].sorry_server",
+        "in no subnet of director",
+        "forwarding: tunnel",
+    ),
+    (
+        "an address of two hosts",
+        description(
+            service(real_servers=[{"host": "a", "address": "192.0.2.50"}]),
+            service(name="b", ports=[81], real_servers=[{"host": "c", "address": "192.0.2.50"}]),
+        ),
+        "services[1].real_servers[0].address",
+        "192.0.2.50 is the address of a, not of c",
+        "host: a",
+    ),
+    (
+        "a VIP that is a given address",
+        description(service(vip="192.0.2.50", real_servers=[{"host": "a", "address": "192.0.2.50"}])),
+        "services[0].vip",
+        "own address of a",
+        "no machine",
+    ),
+    # One arm
+    (
+        "one arm without a word about local clients",
+        description(service(forwarding="nat"), nat={"gateway": "192.0.2.10/24"}),
+        "nat.local_clients",
+        f"{VIP} is in the subnet of the gateway (one arm)",
+        "local_clients: source_nat",
+    ),
+    (
+        "local clients without nat",
+        description(nat={"gateway": "192.0.2.10/24", "local_clients": "refused"}),
+        "nat.local_clients",
+        "no service forwards by nat",
+        "Leave local_clients out",
+    ),
+    (
+        "masquerade of the VIPs",
+        description(nat={"gateway": "192.0.2.10/24", "masquerade": ["192.0.2.0/24"]}),
+        "nat.masquerade[0]",
+        f"{VIP} is a VIP in 192.0.2.0/24",
+        "holds no VIP",
+    ),
+    (
+        "the gateway is a VIP",
+        description(service(forwarding="nat"), nat={"gateway": f"{VIP}/24", "local_clients": "source_nat"}),
+        "nat.gateway",
+        f"{VIP} is a VIP of web",
+        "another address",
+    ),
+    # Firewall
+    ("firewall a number", description(firewall=1), "firewall", "1 is not a mapping", "mapping"),
+    ("firewall key", description(firewall={"shh": "192.0.2.0/24"}), "firewall.shh", "unknown key", "ssh"),
+    (
+        "a network of no bits",
+        description(firewall={"ssh": "x"}),
+        "firewall.ssh",
+        "'x' is not a network",
+        "192.0.2.0/24",
+    ),
+    (
+        "an address in a network",
+        description(firewall={"ssh": ["192.0.2.1/24"]}),
+        "firewall.ssh[0]",
+        "an address in a network",
+        "Write the network: 192.0.2.0/24",
+    ),
+    ("ssh for nobody", description(firewall={"ssh": []}), "firewall.ssh", "empty", "at least one"),
+    ("ssh port", description(firewall={"ssh_port": 0}), "firewall.ssh_port", "0 is out", "1 to 65535"),
+    ("syn rate", description(firewall={"syn_rate": -1}), "firewall.syn_rate", "-1 is out", "0 off"),
+    ("log rate", description(firewall={"log_rate": "many"}), "firewall.log_rate", "'many' is not a whole", "0 off"),
+    (
+        "interface",
+        description(firewall={"trusted_interfaces": ["eth0 {"]}),
+        "firewall.trusted_interfaces[0]",
+        "no interface name",
+        "tun+",
+    ),
+    (
+        "accept without ports",
+        description(firewall={"accept": [{"protocol": "udp"}]}),
+        "firewall.accept[0].ports",
+        "missing",
+        "ports: all",
+    ),
+    (
+        "accept esp with ports",
+        description(firewall={"accept": [{"protocol": "esp", "ports": [1]}]}),
+        "firewall.accept[0].ports",
+        "esp has no ports",
+        "Leave ports out",
+    ),
+    (
+        "accept from nowhere",
+        description(firewall={"accept": [{"ports": [161], "from": "all"}]}),
+        "firewall.accept[0].from",
+        "'all' is not a network",
+        "192.0.2.0/24",
+    ),
+    (
+        "a port that the service has not",
+        description(service(ports=[80, 443], firewall_ports=[80, 8080])),
+        "services[0].firewall_ports",
+        "no port 8080",
+        "of the service only",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("described", "path", "problem", "remedy"), [pytest.param(*case[1:], id=case[0]) for case in ONE_LAN]
+)
+def test_a_mistake_on_one_network_is_reported_alone(described: object, path: str, problem: str, remedy: str) -> None:
+    assert_only(mistakes(described), path, problem, remedy)
+
+
+def assert_only(found: t.Any, path: str, problem: str, remedy: str) -> None:
+    assert [mistake.path for mistake in found] == [path], found
+    assert problem in found[0].problem
+    assert remedy in found[0].remedy
+    for sentence in (found[0].problem, found[0].remedy):
+        assert sentence[-1] in ".?"
+        assert "\n" not in sentence
+
+
+def nat(*services: dict[str, object], **keys: object) -> dict[str, object]:
+    return description(*(services or (nat_service(),)), nat={"gateway": GATEWAY, **keys})
+
+
+def mapped(*services: dict[str, object], **keys: object) -> dict[str, object]:
+    mapping = {"external": "198.51.100.113", "internal": "10.11.12.21", **keys}
+    return nat(*services, mappings=[mapping])
+
+
+TWO_NETWORKS: list[tuple[str, object, str, str, str]] = [
+    ("nat without a section", description(nat_service()), "nat.gateway", "there is no IPv4 gateway", "10.11.12.10/24"),
+    (
+        "nat without a gateway",
+        description(nat_service(), nat={"masquerade": []}),
+        "nat.gateway",
+        "services[0] forwards by nat, but there is no IPv4 gateway",
+        "prefix length",
+    ),
+    (
+        "nat without a gateway of this family",
+        description(
+            nat_service(
+                vip=[OUTSIDE, "2001:db8:100::9"], real_servers=[{"host": "rs1", "address": ["10.11.12.21", "fd00::9"]}]
+            ),
+            nat={"gateway": GATEWAY},
+        ),
+        "nat.gateway",
+        "there is no IPv6 gateway",
+        "fd00:11:12::10/64",
+    ),
+    (
+        "a real server's nat without a gateway",
+        description(service(vip=OUTSIDE, real_servers=[{"host": "rs1", "forwarding": "nat"}])),
+        "nat.gateway",
+        "there is no IPv4 gateway",
+        "default gateway",
+    ),
+    ("gateway without a prefix", nat(gateway="10.11.12.10"), "nat.gateway", "10.11.12.10 has no prefix", "/24"),
+    ("gateway no address", nat(gateway="gw/24"), "nat.gateway", "'gw/24' is not an address", "10.11.12.10/24"),
+    ("gateway prefix 99", nat(gateway="10.11.12.10/99"), "nat.gateway", "not an address with a prefix", "/24"),
+    ("gateway of one", nat(gateway="10.11.12.10/32"), "nat.gateway", "no room", "/24"),
+    ("gateway the network", nat(gateway="10.11.12.0/24"), "nat.gateway", "network or broadcast", "between them"),
+    (
+        "two gateways of one family",
+        nat(gateway=[GATEWAY, "10.11.12.9/24"]),
+        "nat.gateway[1]",
+        "second IPv4 gateway",
+        "one of each family",
+    ),
+    (
+        "gateway outside",
+        nat(nat_service(real_servers=[{"host": "x", "address": "10.99.0.5"}]), gateway="10.99.0.1/24"),
+        "nat.gateway",
+        "10.99.0.1 is in no subnet of director lb1 and lb2",
+        "an address of its own in 10.99.0.0/24",
+    ),
+    (
+        "gateway with another prefix",
+        nat(gateway="10.11.12.10/16"),
+        "nat.gateway",
+        "but the subnet of director lb1 and lb2 there is 10.11.12.0/24",
+        "10.11.12.10/24",
+    ),
+    (
+        "gateway a host's own",
+        nat(nat_service(real_servers=["rs2"]), gateway="10.11.12.21/24"),
+        "nat.gateway",
+        "own address of rs1",
+        "no machine has",
+    ),
+    (
+        "a real server elsewhere",
+        nat(nat_service(real_servers=["rs1", FAR])),
+        "services[0].real_servers[1]",
+        "203.0.113.9 of far is not in 10.11.12.0/24",
+        "forwarding tunnel",
+    ),
+    (
+        "a sorry server elsewhere",
+        nat(nat_service(sorry_server="203.0.113.9")),
+        "services[0].sorry_server",
+        "not in 10.11.12.0/24",
+        "10.11.12.0/24",
+    ),
+    (
+        "helper without port 21",
+        nat(nat_service(helper="ftp")),
+        "services[0].helper",
+        "not TCP port 21",
+        "ports: [21]",
+    ),
+    (
+        "helper with udp",
+        nat(nat_service(ports=[21], protocol="udp", check={"port": 21}, helper="ftp")),
+        "services[0].helper",
+        "not TCP port 21",
+        "protocol tcp",
+    ),
+    (
+        "masquerade without a gateway of the family",
+        nat(masquerade=["fd00::/64"]),
+        "nat.masquerade[0]",
+        "no IPv6 gateway",
+        "nat.gateway",
+    ),
+    ("masquerade no network", nat(masquerade=["10.11.12.7/24"]), "nat.masquerade[0]", "in a network", "10.11.12.0/24"),
+    (
+        "masquerade of the VIPs",
+        nat(masquerade=["198.51.100.0/24"]),
+        "nat.masquerade[0]",
+        f"{OUTSIDE} is a VIP",
+        "no VIP",
+    ),
+    ("local clients", nat(local_clients="yes"), "nat.local_clients", "'yes'", "refused or source_nat"),
+    ("nat a text", description(nat_service(), nat="10.11.12.10/24"), "nat", "not a mapping", "mapping"),
+    # Mappings
+    (
+        "mapping without internal",
+        nat(mappings=[{"external": "198.51.100.113"}]),
+        "nat.mappings[0].internal",
+        "miss",
+        "Add",
+    ),
+    (
+        "external the VIP, all ports of both",
+        mapped(external=OUTSIDE),
+        "nat.mappings[0].external",
+        f"{OUTSIDE} is the VIP of web (tcp 80)",
+        "another address",
+    ),
+    (
+        "external the VIP, ports in common",
+        mapped(nat_service(ports=["20:30"], check={"port": 25}), external=OUTSIDE, protocol="tcp", ports=[25]),
+        "nat.mappings[0].external",
+        "VIP of web (tcp 20:30)",
+        "ports that the service has not",
+    ),
+    (
+        "external the VIP of all ports",
+        mapped(all_ports(vip=OUTSIDE, forwarding="nat"), external=OUTSIDE, protocol="tcp", ports=[25]),
+        "nat.mappings[0].external",
+        "VIP of web (tcp all ports)",
+        "another address",
+    ),
+    (
+        "external outside",
+        mapped(external="203.0.113.5"),
+        "nat.mappings[0].external",
+        "203.0.113.5 is in no subnet of director lb1 and lb2",
+        "Choose an address in",
+    ),
+    (
+        "external a host",
+        mapped(external="198.51.100.11"),
+        "nat.mappings[0].external",
+        "own address of lb1",
+        "no machine",
+    ),
+    (
+        "external the gateway",
+        mapped(external="10.11.12.10"),
+        "nat.mappings[0].external",
+        "is the gateway",
+        "no machine",
+    ),
+    (
+        "internal outside",
+        mapped(internal="198.51.100.77"),
+        "nat.mappings[0].internal",
+        "198.51.100.77 is not in 10.11.12.0/24",
+        "answer through the directors",
+    ),
+    (
+        "internal the gateway",
+        mapped(internal="10.11.12.10"),
+        "nat.mappings[0].internal",
+        "floats between the directors",
+        "behind them",
+    ),
+    (
+        "internal a director",
+        mapped(internal="198.51.100.12"),
+        "nat.mappings[0].internal",
+        "address of director lb2",
+        "behind it",
+    ),
+    (
+        "two families",
+        mapped(internal="fd00::1"),
+        "nat.mappings[0].internal",
+        "fd00::1 is IPv6, 198.51.100.113 is IPv4",
+        "one family",
+    ),
+    (
+        "ports without a protocol",
+        mapped(ports=[25]),
+        "nat.mappings[0].ports",
+        "Whose ports",
+        "protocol: tcp",
+    ),
+    (
+        "one external twice",
+        nat(
+            mappings=[
+                {"external": "198.51.100.113", "internal": f"10.11.12.2{n}", "protocol": "tcp", "ports": [n + 24, 30]}
+                for n in (1, 2)
+            ]
+        ),
+        "nat.mappings[1].external",
+        "nat.mappings[0] has 198.51.100.113 for the same ports",
+        "its own address",
+    ),
+    (
+        "one internal twice",
+        nat(mappings=[{"external": f"198.51.100.11{n}", "internal": "10.11.12.21"} for n in (3, 4)]),
+        "nat.mappings[1].internal",
+        "nat.mappings[0] has 10.11.12.21 for the same ports",
+        "its own address",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("described", "path", "problem", "remedy"), [pytest.param(*case[1:], id=case[0]) for case in TWO_NETWORKS]
+)
+def test_a_mistake_between_two_networks_is_reported_alone(
+    described: object, path: str, problem: str, remedy: str
+) -> None:
+    assert_only(mistakes(described, TWO_ARMS, INSIDE), path, problem, remedy)
+
+
+def test_local_clients_are_refused_only_when_there_are_none() -> None:
+    described = description(service(forwarding="nat"), nat=ONE_ARM)
+    near, far = Host("near", ("192.0.2.31",)), Host("far", ("203.0.113.31", "no address"))
+    assert mistakes(described, clients=[far]) == []
+    found = mistakes(described, clients=[far, near])
+    assert_only(found, "nat.local_clients", "Client near has 192.0.2.31", "source_nat")
+
+
+ACCEPTED: list[tuple[str, object]] = [
+    ("a mapping on a VIP, at ports that no service has", mapped(external=OUTSIDE, protocol="tcp", ports=[25])),
+    ("a mapping on a VIP, of another protocol", mapped(external=OUTSIDE, protocol="udp", ports=[80])),
+    (
+        "one external for two machines",
+        nat(
+            mappings=[
+                {"external": "198.51.100.113", "internal": "10.11.12.21", "protocol": "tcp", "ports": [25]},
+                {"external": "198.51.100.113", "internal": "10.11.12.22", "protocol": "tcp", "ports": [80]},
+            ]
+        ),
+    ),
+    ("source NAT for clients on the inner network of two arms", nat(local_clients="source_nat")),
+    ("empty lists", nat(masquerade=[], mappings=[])),
+    ("a gateway without nat", description(service(vip=OUTSIDE, forwarding="tunnel"), nat={"gateway": GATEWAY})),
+    ("the port said again within a mark", nat(nat_service(fwmark=5, real_servers=[{"host": "rs1", "port": 80}]))),
+    ("all ports with a mark and without persistence", nat(nat_service(ports="all", fwmark=5, check={"port": 80}))),
+    ("a tunnel to another segment", description(service(vip=OUTSIDE, forwarding="tunnel", real_servers=[FAR]))),
+    ("a helper with a mark", nat(nat_service(ports=[20, 21], helper="ftp"))),
+    ("a helper with all ports", nat(nat_service(ports="all", persistence=9, check={"port": 21}, helper="ftp"))),
+    ("udp packet by packet", nat(nat_service(protocol="udp", check={"port": 53}, one_packet=True))),
+]
+
+
+@pytest.mark.parametrize("described", [pytest.param(case[1], id=case[0]) for case in ACCEPTED])
+def test_what_works_is_accepted(described: object) -> None:
+    assert mistakes(described, TWO_ARMS, INSIDE) == []
+
+
+def test_mistakes_of_all_topologies_come_in_one_message() -> None:
+    described = {
+        "forwarding": "nat",
+        "fwmark_range": [9, 1],
+        "nat": {"gateway": "10.11.12.10", "masquerade": ["10.11.12.1/24"], "mappings": [{"external": OUTSIDE}]},
+        "firewall": {"ssh_port": 0},
+        "services": [
+            nat_service(ports=[80, 80], helper="ftp", one_packet=True),
+            nat_service(name="b", forwarding="tunnel", tunnel_type="gue"),
+            nat_service(name="c", forwarding="direct", real_servers=[FAR]),
+        ],
+    }
+    assert sorted(mistake.path for mistake in mistakes(described, TWO_ARMS, INSIDE)) == [
+        "firewall.ssh_port",
+        "fwmark_range",
+        "nat.gateway",
+        "nat.mappings[0].internal",
+        "nat.masquerade[0]",
+        "services[0].one_packet",
+        "services[0].ports[1]",
+        "services[1].tunnel_port",
+        "services[2].real_servers[0]",
+        "services[2].vip",
+    ]
+
+
+def test_both_families_of_a_service_have_one_mistake_together() -> None:
+    found = mistakes(description(service(vip=[VIP, VIP6], real_servers=["rs1", "rs9"])), real_servers=REAL_SERVERS)
+    assert [each.path for each in found] == ["services[0].real_servers[1]"]
