@@ -286,6 +286,25 @@ KEYS = st.sampled_from(
         "interval",
         "nat",
         "port",
+        "firewall",
+        "fwmark",
+        "fwmark_range",
+        "gateway",
+        "masquerade",
+        "mappings",
+        "external",
+        "internal",
+        "helper",
+        "tunnel_type",
+        "tunnel_port",
+        "one_packet",
+        "firewall_ports",
+        "ssh",
+        "accept",
+        "from",
+        "spoofed",
+        "trusted_interfaces",
+        "local_clients",
     ]
 )
 SCALARS = (
@@ -295,6 +314,8 @@ SCALARS = (
     | st.floats()
     | st.text(max_size=8)
     | st.sampled_from(["rs1", "lb1", VIP, VIP6, "0.0.0.0", "fe80::1%{", "80", "1:2", "http", "none", "9" * 5000, "::"])
+    | st.sampled_from(["all", "ftp", "gue", "192.0.2.10/24", "192.0.2.0/24", "::/0", "0.0.0.0/0", "source_nat", "nat"])
+    | st.sampled_from(["direct", "tunnel", "udp", "80-90", "1:65535", "0:9", "192.0.2.0/99", "fe80::1%{/9", "1/2/3"])
 )
 JSON = st.recursive(
     SCALARS,
@@ -317,11 +338,27 @@ SERVICE = st.fixed_dictionaries(
         "scheduler": SCALARS,
         "scheduler_flags": JSON,
         "protocol": JSON,
-        "forwarding": JSON,
+        "forwarding": JSON | st.sampled_from(["direct", "nat", "tunnel"]),
+        "fwmark": SCALARS,
+        "helper": SCALARS,
+        "tunnel_type": SCALARS,
+        "tunnel_port": SCALARS,
+        "firewall_ports": JSON,
+        "one_packet": SCALARS,
+    },
+)
+MAPPING = st.dictionaries(st.sampled_from(["external", "internal", "protocol", "ports"]), SCALARS, max_size=4)
+NAT = st.fixed_dictionaries(
+    {"gateway": st.just("192.0.2.10/24") | JSON},
+    optional={
+        "masquerade": JSON | st.lists(SCALARS, max_size=2),
+        "mappings": JSON | st.lists(MAPPING, max_size=2),
+        "local_clients": st.just("source_nat") | JSON,
     },
 )
 DESCRIPTIONS = JSON | st.fixed_dictionaries(
-    {"services": st.lists(SERVICE | JSON, max_size=3)}, optional={"vrrp": JSON, "failover": JSON, "nat": JSON}
+    {"services": st.lists(SERVICE | JSON, max_size=3)},
+    optional={"vrrp": JSON, "failover": JSON, "nat": NAT | JSON, "firewall": JSON, "fwmark_range": JSON},
 )
 ADDRESSES = st.lists(SCALARS | st.lists(SCALARS, max_size=2), max_size=3).map(tuple)
 
