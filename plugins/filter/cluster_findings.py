@@ -24,8 +24,9 @@ options:
     description:
       - What was seen, as P(lvs.cluster.cluster_observations#filter) gathers it.
       - C(hosts) holds for each host a dictionary with C(host) (what C(lvs.cluster.host_info) returns as C(host)),
-        C(ipvs) and C(ipvs_after) (the results of C(lvs.cluster.ipvs_info) before and after the probe, on directors) and
-        C(unreachable). A host that is not there counts as unreachable.
+        C(host_after) (the same after the probe), C(ipvs) and C(ipvs_after) (the results of C(lvs.cluster.ipvs_info)
+        before and after the probe, on directors), C(compared) (for the name of a module the result of its run in check
+        mode) and C(unreachable). A host that is not there counts as unreachable. Only C(host) must be there.
       - C(probe) holds C(from) (the name of the host that sent the packets) and what C(lvs.cluster.vip_probe) returns as
         C(neighbours) and C(connections). Without it, its absence is a finding.
     type: dict

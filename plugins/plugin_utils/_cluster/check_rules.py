@@ -86,18 +86,18 @@ def check_compared(view: View, found: Found) -> Iterator[Finding]:
             if (host.name, module) in explained:
                 continue
             operations = [str(operation) for operation in result.get("operations") or ()]
-            if result.get("failed"):
+            if "operations" not in result:
                 yield Finding(
                     host.name,
                     f"It could not be seen whether {_WHAT[module][0].lower()}{_WHAT[module][1:]} as described.",
                     str(result.get("msg") or f"The module lvs.cluster.{module} failed there."),
                     "Mend that and run the playbook again.",
                 )
-            elif result.get("changed"):
+            elif operations:
                 yield Finding(
                     host.name,
                     f"{_WHAT[module]} not as described: site.yml would run "
-                    f"{operations[0] if operations else 'what brings it back at boot'}{_more(len(operations) - 1)}.",
+                    f"{operations[0]}{_more(len(operations) - 1)}.",
                     "It was changed by hand or by another program, it did not come back after a reboot, or the "
                     "description was changed and site.yml not run.",
                     "Run site.yml again.",

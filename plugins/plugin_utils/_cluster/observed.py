@@ -72,7 +72,11 @@ def _registered(hostvars: Mapping[str, Values], name: str) -> dict[str, t.Any]:
         "host_after": after.get("host") if isinstance(after, dict) else None,
         "ipvs": plain(variables.get("lvs_table")),
         "ipvs_after": plain(variables.get("lvs_table_after")),
-        "compared": {module: result for module, result in compared.items() if isinstance(result, dict)},
+        "compared": {
+            module: result
+            for module, result in compared.items()
+            if isinstance(result, dict) and not result.get("skipped")
+        },
         "unreachable": False,
     }
 

@@ -137,7 +137,7 @@ def test_the_filters_follow_each_other_in_a_playbook(tmp_path: Path) -> None:
         [
             {"ansible.builtin.set_fact": {"plans": f"{{{{ lvs_cluster | {COMPILE} }}}}"}},
             {"ansible.builtin.debug": {"msg": f"{{{{ {findings} | map(attribute='host') | join(' ') }}}}"}},
-            {"ansible.builtin.debug": {"msg": "{{ plans.lb1.vars | lvs.cluster.cluster_probe }}"}},
+            {"ansible.builtin.debug": {"msg": "{{ plans.lb1.vars | lvs.cluster.cluster_probe(hostvars) }}"}},
         ],
     )
     assert code == 0, output
@@ -171,6 +171,7 @@ def test_documentation_names_each_argument(name: str) -> None:
         ("cluster_observations", ({}, []), "must be hostvars"),
         ("cluster_observations", ({}, {}, None, "lb1"), "hosts must be a list of host names"),
         ("cluster_probe", ([],), "vars of a director's plan"),
+        ("cluster_probe", ({}, []), "must be hostvars"),
         ("cluster_table", ({},), "director_services of a director's plan"),
         ("cluster_table", (["web"],), "director_services of a director's plan"),
     ],

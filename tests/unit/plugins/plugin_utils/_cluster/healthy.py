@@ -143,7 +143,7 @@ def _be_director(seen: dict[str, t.Any], plan: t.Any, *, is_active: bool) -> Non
     seen["ipvs"], seen["ipvs_after"] = table_of(plan), table_of(plan)
     rules = {**_NO_RULES, "nftables": "rule 1\n\trule 2\n"}
     seen["compared"] = {
-        module: {"changed": False, "operations": [], "rules": rules}
+        module: {"operations": [], "rules": rules}
         for module, is_used in (
             ("fwmark", wanted.get("director_fwmarks")),
             ("nat", any(wanted.get("director_nat", {}).values())),
@@ -194,7 +194,7 @@ def _have_tunnels(seen: dict[str, t.Any], wanted: t.Any) -> None:
     seen["host_after"] = {
         "interfaces": [{**each, "received_packets": each["received_packets"] + 50} for each in look["interfaces"]]
     }
-    seen["compared"] = {"tunnel": {"changed": False, "operations": []}}
+    seen["compared"] = {"tunnel": {"operations": []}}
 
 
 def table_of(plan: t.Any) -> dict[str, t.Any]:

@@ -1,0 +1,719 @@
+# SPDX-FileCopyrightText: 2026 The lvs.cluster contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Break one thing of a healthy cluster by NAT, tunnel or marks: this is named, on the right host, and nothing else."""
+
+from __future__ import annotations
+
+import copy
+import ipaddress
+import typing as t
+from dataclasses import dataclass
+
+import pytest
+
+from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.compile import compile_cluster
+from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.findings import cluster_findings
+from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.inventory import Host, Interface
+from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.probe import probe_connections
+from ansible_collections.lvs.cluster.tests.unit.plugins.plugin_utils._cluster.healthy import observe
+
+Observations = dict[str, t.Any]
+Break = t.Callable[[Observations], None]
+
+OUTSIDE, INSIDE, LAN = (Interface(name, (ipaddress.ip_network(text),)) for name, text in (
+    ("eth0", "198.51.100.0/24"), ("eth1", "10.11.12.0/24"), ("eth0", "192.0.2.0/24")
+))  # fmt: skip
+LAN6 = Interface("eth0", (*LAN.networks, ipaddress.ip_network("2001:db8:2::/64")))
+GATEWAY = "10.11.12.10"
+#: The hardware addresses of the directors on their second interface.
+INNER_MACS = {"lb1": "02:00:00:00:01:11", "lb2": "02:00:00:00:01:12"}
+WEB = {"name": "web", "vip": "198.51.100.100", "ports": [80]}
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A description, and the hosts of its inventory."""
+
+    description: dict[str, t.Any]
+    directors: tuple[Host, ...]
+    real_servers: tuple[Host, ...]
+    source: str = "198.51.100.31"
+
+    def plans(self) -> dict[str, t.Any]:
+        return copy.deepcopy(compile_cluster(self.description, self.directors, self.real_servers))
+
+    def healthy(self) -> tuple[dict[str, t.Any], Observations]:
+        plans = self.plans()
+        return plans, observe(plans, [*self.directors, *self.real_servers], source=self.source)
+
+
+def two_arms(*services: dict[str, t.Any], **nat: t.Any) -> Cluster:
+    return Cluster(
+        {"forwarding": "nat", "nat": {"gateway": f"{GATEWAY}/24", **nat}, "services": list(services)},
+        tuple(Host(f"lb{n}", (f"198.51.100.1{n}",), (OUTSIDE, INSIDE)) for n in (1, 2)),
+        tuple(Host(f"rs{n}", (f"10.11.12.2{n}",)) for n in (1, 2)),
+    )
+
+
+def one_lan(description: dict[str, t.Any], *, real_servers: str = "192.0.2.2") -> Cluster:
+    return Cluster(
+        description,
+        tuple(Host(f"lb{n}", (f"192.0.2.1{n}", f"2001:db8:2::1{n}"), (LAN6,)) for n in (1, 2)),
+        tuple(Host(f"rs{n}", (f"{real_servers}{n}", f"2001:db8:2::2{n}")) for n in (1, 2)),
+        source="203.0.113.31",
+    )
+
+
+NAT = two_arms(
+    {**WEB, "real_servers": [{"host": "rs1", "port": 8080}, {"host": "rs2", "port": 8080}]},
+    masquerade=["10.11.12.0/24"],
+)
+FTP = two_arms({**WEB, "name": "files", "ports": [21], "helper": "ftp", "real_servers": ["rs1", "rs2"]})
+ONE_ARM = one_lan(
+    {
+        "forwarding": "nat",
+        "nat": {"gateway": "192.0.2.10/24", "local_clients": "source_nat"},
+        "services": [{**WEB, "vip": "192.0.2.100", "real_servers": [{"host": "rs1", "port": 8080}, "rs2"]}],
+    }
+)
+TUNNEL = one_lan(
+    {
+        "forwarding": "tunnel",
+        "services": [
+            {**WEB, "vip": "192.0.2.100", "real_servers": ["rs1", "rs2"]},
+            {
+                **WEB,
+                "name": "gue",
+                "vip": "192.0.2.101",
+                "tunnel_type": "gue",
+                "tunnel_port": 6080,
+                "real_servers": ["rs1", "rs2"],
+            },
+            {**WEB, "name": "gre", "vip": "192.0.2.102", "tunnel_type": "gre", "real_servers": ["rs1", "rs2"]},
+        ],
+    },
+    real_servers="203.0.113.2",
+)
+SHOP = {"name": "shop", "vip": "192.0.2.100", "ports": [80, 443], "real_servers": ["rs1", "rs2"]}
+MARKS = one_lan(
+    {
+        "services": [
+            {**SHOP, "fwmark": 5, "persistence": 300, "check": {"type": "http", "port": 80}},
+            {
+                **SHOP,
+                "name": "many",
+                "vip": ["192.0.2.101", "192.0.2.102"],
+                "ports": ["8000:8003"],
+                "check": {"port": 8001},
+            },
+            {**SHOP, "name": "both", "vip": ["192.0.2.103", "2001:db8:2::103"], "ports": [25]},
+        ]
+    }
+)
+DIRECT = one_lan({"services": [{**SHOP, "ports": [80], "persistence": 60}]})
+WALL = one_lan({"firewall": True, "services": [{**SHOP, "ports": [80]}]})
+CLUSTERS = {
+    "nat": NAT,
+    "ftp": FTP,
+    "one arm": ONE_ARM,
+    "tunnel": TUNNEL,
+    "marks": MARKS,
+    "direct": DIRECT,
+    "firewall": WALL,
+}
+
+
+def look(seen: Observations, name: str) -> t.Any:
+    return seen["hosts"][name]["host"]
+
+
+def setting(on: str, **changes: object) -> Break:
+    """Replaces parts of what host_info says."""
+    return lambda seen: look(seen, on).update(changes)
+
+
+def sysctl(on: str, name: str, value: str) -> Break:
+    return lambda seen: look(seen, on)["sysctls"].update({name: value})
+
+
+def effective(on: str, interface: str, **values: int) -> Break:
+    def apply(seen: Observations) -> None:
+        for each in look(seen, on)["interfaces"]:
+            if each["name"] == interface:
+                each["effective"].update(values)
+
+    return apply
+
+
+def route(on: str, gateway: str | None) -> Break:
+    routes = [] if gateway is None else [{"family": "ipv4", "gateway": gateway, "interface": "eth0", "metric": 0}]
+    return setting(on, routes=routes)
+
+
+def neighbour(on: str, address: str, mac: str) -> Break:
+    return setting(on, neighbours=[{"address": address, "mac": mac, "interface": "eth0"}])
+
+
+def hold(on: str, *addresses: str, interface: str = "eth1") -> Break:
+    places = [{"address": address, "prefix": 32, "interface": interface} for address in addresses]
+    return lambda seen: look(seen, on)["addresses"].extend(places)
+
+
+def lose(on: str, *addresses: str) -> Break:
+    def apply(seen: Observations) -> None:
+        found = look(seen, on)
+        found["addresses"] = [place for place in found["addresses"] if place["address"] not in addresses]
+
+    return apply
+
+
+def fail(*addresses: str, succeeded: int = 0, source: str | None = None, port: int | None = None) -> Break:
+    """Connections to these addresses (or all) fail."""
+
+    def apply(seen: Observations) -> None:
+        for each in seen["probe"]["connections"]:
+            if (not addresses or each["address"] in addresses) and port in (None, each["port"]):
+                each.update(succeeded=succeeded, error="no answer within 2 s")
+            if source:
+                each["source"] = source
+
+    return apply
+
+
+def device(on: str, name: str, **changes: object) -> Break:
+    """Changes a tunnel's device, or with nothing to change removes it."""
+
+    def apply(seen: Observations) -> None:
+        for tunnel in [each for each in look(seen, on)["tunnels"] if each["interface"] == name]:
+            look(seen, on)["tunnels"].remove(tunnel) if not changes else tunnel.update(changes)
+
+    return apply
+
+
+def deaf(on: str) -> Break:
+    """Nothing arrives through its tunnels."""
+
+    def apply(seen: Observations) -> None:
+        seen["hosts"][on]["host_after"] = {"interfaces": copy.deepcopy(look(seen, on)["interfaces"])}
+
+    return apply
+
+
+def drop(on: str, word: str, rule: str) -> Break:
+    return lambda seen: look(seen, on)["drops"].append({"word": word, "rule": rule})
+
+
+def differ(on: str, module: str, *operations: str) -> Break:
+    return lambda seen: seen["hosts"][on].setdefault("compared", {}).update({module: {"operations": list(operations)}})
+
+
+def destination(on: str, host: str, **changes: object) -> Break:
+    def apply(seen: Observations) -> None:
+        for table in ("ipvs", "ipvs_after"):
+            for service in seen["hosts"][on][table]["services"]:
+                for each in service["destinations"]:
+                    if each["destination"].endswith(host):
+                        each.update(changes)
+
+    return apply
+
+
+def unit(on: str, name: str, **state: bool) -> Break:
+    return lambda seen: look(seen, on)["services"].update({name: {"active": True, "enabled": True, **state}})
+
+
+def listen(on: str, port: int, *addresses: str, protocol: str = "tcp") -> Break:
+    def apply(seen: Observations) -> None:
+        found = look(seen, on)
+        found["listeners"] = [each for each in found["listeners"] if each["port"] != port]
+        found["listeners"] += [{"address": address, "port": port, "protocol": protocol} for address in addresses]
+
+    return apply
+
+
+def flush(on: str) -> Break:
+    return lambda seen: seen["hosts"][on].update(ipvs={"services": []}, ipvs_after={"services": []})
+
+
+def kernel_module_missing(on: str, *names: str) -> Break:
+    return lambda seen: look(seen, on)["kernel_modules"].update(dict.fromkeys(names, False))
+
+
+def prober(name: str) -> Break:
+    return lambda seen: seen["probe"].update({"from": name})
+
+
+#: A name, the cluster, what is broken, and of each finding the host and words of what is found, its cause or remedy.
+CASES: list[tuple[str, Cluster, list[Break], list[tuple[str, str]]]] = [
+    # NAT: the way back
+    (
+        "another default gateway",
+        NAT,
+        [route("rs1", "10.11.12.254"), fail(succeeded=10)],
+        [("rs1", f"Its default gateway is 10.11.12.254 on eth0 instead of {GATEWAY}")],
+    ),
+    ("no default gateway", NAT, [route("rs2", None), fail(succeeded=10)], [("rs2", "It has no default gateway")]),
+    (
+        "another default gateway, as the module says too",
+        NAT,
+        [route("rs1", "10.11.12.254"), differ("rs1", "default_gateway", "ip route replace default via 10.11.12.10")],
+        [("rs1", "Its default gateway is")],
+    ),
+    (
+        "the gateway does not come back after a reboot",
+        NAT,
+        [differ("rs1", "default_gateway", "write /etc/network/interfaces.d/lvs-cluster")],
+        [("rs1", "Its default gateway is not as described: site.yml would run write /etc/network")],
+    ),
+    (
+        "the gateway on both directors",
+        NAT,
+        [hold("lb2", GATEWAY)],
+        [("lb1, lb2", f"lb1 and lb2 both hold {GATEWAY}.")],
+    ),
+    (
+        "VIPs and gateway on both, a rule is why",
+        NAT,
+        [
+            hold("lb2", GATEWAY),
+            hold("lb2", "198.51.100.100", interface="eth0"),
+            drop("lb2", "vrrp", "iptables -A INPUT -p vrrp -j DROP"),
+            fail(),
+        ],
+        [("lb1, lb2", "(VRRP, IP protocol 112) do not reach each other: lb2 drops them (iptables -A INPUT -p vrrp")],
+    ),
+    (
+        "the gateway on the standby only",
+        NAT,
+        [
+            lose("lb1", GATEWAY),
+            hold("lb2", GATEWAY),
+            neighbour("rs1", GATEWAY, INNER_MACS["lb2"]),
+            neighbour("rs2", GATEWAY, INNER_MACS["lb2"]),
+            fail(),
+        ],
+        [("lb2", f"It holds the gateway {GATEWAY}, but lb1 holds the VIPs")],
+    ),
+    (
+        "nobody holds the gateway",
+        NAT,
+        [lose("lb1", GATEWAY), fail()],
+        [("lb1, lb2", f"No director holds {GATEWAY}, though keepalived runs")],
+    ),
+    (
+        "a stale neighbour cache",
+        NAT,
+        [neighbour("rs1", GATEWAY, INNER_MACS["lb2"]), fail(succeeded=10)],
+        [("rs1", f"It takes lb2 for the gateway {GATEWAY}, which lb1 holds")],
+    ),
+    (
+        "a stranger has the gateway's address",
+        NAT,
+        [neighbour("rs1", GATEWAY, "02:00:00:00:99:99")],
+        [("rs1", "It takes the machine with the MAC address 02:00:00:00:99:99 for the gateway")],
+    ),
+    (
+        "a client on the servers' own network",
+        NAT,
+        [fail(source="10.11.12.31")],
+        [("client", "It is on the network of rs1 and rs2 (10.11.12.0/24)")],
+    ),
+    (
+        "a client on the servers' own network, whose source is changed, and something else is wrong",
+        ONE_ARM,
+        [fail(source="192.0.2.31")],
+        [("lb1", "20 of 20 connections to web (tcp/192.0.2.100:80) failed")],
+    ),
+    # NAT: the director
+    (
+        "ip_forward off",
+        NAT,
+        [sysctl("lb1", "net.ipv4.ip_forward", "0"), fail()],
+        [("lb1", "net.ipv4.ip_forward is 0 instead of 1, so this host forwards no packet of real servers.")],
+    ),
+    (
+        "forwarding off on one interface",
+        NAT,
+        [effective("lb1", "eth1", forwarding=0), fail()],
+        [("lb1", "net.ipv4.conf.eth1.forwarding is 0, though net.ipv4.ip_forward is 1")],
+    ),
+    (
+        "redirects on for all",
+        ONE_ARM,
+        [sysctl("lb1", "net.ipv4.conf.all.send_redirects", "1"), fail(succeeded=3)],
+        [("lb1", "net.ipv4.conf.all.send_redirects is 1 instead of 0 (the larger of all and the interface counts)")],
+    ),
+    (
+        "conntrack off",
+        ONE_ARM,
+        [sysctl("lb2", "net.ipv4.vs.conntrack", "0")],
+        [("lb2", "net.ipv4.vs.conntrack is 0 instead of 1.")],
+    ),
+    (
+        "translations lost",
+        NAT,
+        [differ("lb1", "nat", "nft add table ip lvs_cluster_nat", "nft add chain ip lvs_cluster_nat snat")],
+        [
+            (
+                "lb1",
+                "translations are not as described: site.yml would run nft add table ip lvs_cluster_nat (and 1 more).",
+            )
+        ],
+    ),
+    ("NAT's service on its own address", NAT, [listen("rs1", 8080, "10.11.12.21")], []),
+    (
+        "NAT's service elsewhere",
+        NAT,
+        [listen("rs1", 8080, "127.0.0.1"), fail(succeeded=10)],
+        [("rs1", "listens on 127.0.0.1 only, not on 10.11.12.21")],
+    ),
+    (
+        "NAT's service stopped",
+        NAT,
+        [listen("rs2", 8080), fail(succeeded=10)],
+        [("rs2", "Nothing listens on tcp port 8080, which 10.11.12.22 needs")],
+    ),
+    (
+        "the standby forwards otherwise",
+        NAT,
+        [destination("lb2", ".21", forwarding="direct")],
+        [("lb2", "forwarding of rs1 (10.11.12.21:8080) is direct instead of nat")],
+    ),
+    # FTP
+    (
+        "FTP's module missing",
+        FTP,
+        [kernel_module_missing("lb1", "ip_vs_ftp"), fail()],
+        [("lb1", "The kernel module ip_vs_ftp is not loaded: data connections of FTP do not pass.")],
+    ),
+    (
+        "FTP's modules missing",
+        FTP,
+        [kernel_module_missing("lb2", "nf_nat_ftp", "ip_vs_ftp")],
+        [("lb2", "The kernel modules nf_nat_ftp and ip_vs_ftp are not loaded")],
+    ),
+    (
+        "FTP's helper not assigned",
+        FTP,
+        [differ("lb1", "nat", "iptables -t raw -A LVS_CLUSTER_NAT_HELPERS -p tcp --dport 21 -j CT --helper ftp")],
+        [("lb1", "-j CT --helper ftp")],
+    ),
+    # tunnels
+    (
+        "the device is down",
+        TUNNEL,
+        [device("rs1", "lvs-ipip0", up=False), fail("192.0.2.100", "192.0.2.101", succeeded=10)],
+        [("rs1", "It has no ipip device that is up")],
+    ),
+    (
+        "the device is gone, and the module says so too",
+        TUNNEL,
+        [device("rs1", "lvs-ipip0"), fail("192.0.2.100", succeeded=10), differ("rs1", "tunnel", "ip link add")],
+        [("rs1", "The device was removed, or the kernel module ipip is not loaded")],
+    ),
+    (
+        "the device is for another end",
+        TUNNEL,
+        [device("rs1", "lvs-gre0", remote="192.0.2.99"), fail("192.0.2.102", succeeded=10)],
+        [("rs1", "It has no gre device that is up")],
+    ),
+    (
+        "rp_filter by all",
+        TUNNEL,
+        [effective("rs2", "lvs-ipip0", rp_filter=1), fail("192.0.2.100", "192.0.2.101", succeeded=10)],
+        [("rs2", "On lvs-ipip0 rp_filter is 1 (the larger of all and lvs-ipip0 counts)")],
+    ),
+    (
+        "rp_filter loose, no address",
+        TUNNEL,
+        [lose("rs2", "192.0.0.8"), effective("rs2", "lvs-gre0", rp_filter=0), fail("192.0.2.100", succeeded=10)],
+        [("rs2", "On lvs-ipip0 rp_filter is 2 (the larger of all and lvs-ipip0 counts), and no IPv4 address is on it")],
+    ),
+    (
+        "GUE's port is gone",
+        TUNNEL,
+        [listen("rs1", 6080), fail("192.0.2.101", succeeded=10)],
+        [("rs1", "Nothing takes GUE packets on UDP port 6080")],
+    ),
+    (
+        "segments are not clamped",
+        TUNNEL,
+        [differ("rs1", "tunnel", "iptables -t mangle -A LVS_CLUSTER_TUNNEL -j TCPMSS --set-mss 1436")],
+        [("rs1", "Its tunnels are not as described: site.yml would run iptables -t mangle")],
+    ),
+    (
+        "protocol 4 dropped on the real server",
+        TUNNEL,
+        [drop("rs1", "ipip", "iptables -A INPUT -p ipencap -j DROP"), deaf("rs1"), fail("192.0.2.100", succeeded=10)],
+        [("rs1", "It drops what the directors send through the tunnel: iptables -A INPUT -p ipencap -j DROP")],
+    ),
+    (
+        "all tunnels filtered on the way",
+        TUNNEL,
+        [deaf("rs1"), deaf("rs2"), fail()],
+        [
+            ("rs1", "The director sent it 30 connections to web, gue and gre through the tunnel, but nothing"),
+            ("rs2", "nothing arrived on lvs-gre0 and lvs-ipip0"),
+        ],
+    ),
+    ("a drop of some", TUNNEL, [drop("rs1", "ipip", "iptables -A INPUT -s 192.0.2.99/32 -p ipencap -j DROP")], []),
+    (
+        "VIP missing at the end of a tunnel",
+        TUNNEL,
+        [lose("rs1", "192.0.2.102"), fail("192.0.2.102", succeeded=10)],
+        [("rs1", "does not have 192.0.2.102")],
+    ),
+    (
+        "another tunnel type on the standby",
+        TUNNEL,
+        [destination("lb2", ".21", tunnel_type="gre")],
+        [
+            ("lb2", "tunnel_type of rs1 (203.0.113.21:80) is gre instead of ipip"),
+            ("lb2", "tunnel_type of rs1 (203.0.113.21:80) is gre instead of gue"),
+        ],
+    ),
+    # direct
+    (
+        "on another segment",
+        DIRECT,
+        [
+            lambda seen: [lose(name, "192.0.2.11", "192.0.2.12")(seen) for name in ("lb1", "lb2")] and None,
+            fail(succeeded=0),
+        ],
+        [("rs1", "192.0.2.21 is on no network of lb1 and lb2"), ("rs2", "192.0.2.22 is on no network of lb1 and lb2")],
+    ),
+    (
+        "on the link by a route",
+        DIRECT,
+        [
+            *(lose(name, "192.0.2.11", "192.0.2.12") for name in ("lb1", "lb2")),
+            *(
+                setting(name, neighbours=[{"address": f"192.0.2.2{n}", "mac": "02:00:00:00:00:21"} for n in (1, 2)])
+                for name in ("lb1", "lb2")
+            ),
+        ],
+        [],
+    ),
+    (
+        "persistence holds clients on a drained server",
+        DIRECT,
+        [
+            sysctl("lb1", "net.ipv4.vs.expire_quiescent_template", "0"),
+            destination("lb1", ".21", weight=0, persistent_connections=3),
+        ],
+        [
+            ("lb1", "expire_quiescent_template is 0 instead of 1, so clients stay on rs1, drained as it is."),
+            ("lb1", "weight of rs1 (192.0.2.21:80) is 0 instead of 1"),
+        ],
+    ),
+    # who sends
+    (
+        "sent from a director",
+        DIRECT,
+        [prober("lb2"), fail()],
+        [("lb2", "The packets were sent from this director, so they prove nothing")],
+    ),
+    (
+        "sent from a real server that is the controller",
+        NAT,
+        [prober("localhost"), fail(source="10.11.12.22")],
+        [("rs2", "The packets were sent from this real server")],
+    ),
+    # filters
+    (
+        "VRRP dropped on the active director",
+        DIRECT,
+        [drop("lb1", "vrrp", "nft: table inet mine chain in: ip protocol vrrp drop")],
+        [("lb1", "It drops the adverts of the other directors: nft: table inet mine chain in: ip protocol vrrp drop.")],
+    ),
+    (
+        "VRRP of the peer dropped",
+        DIRECT,
+        [drop("lb1", "vrrp", "iptables -A INPUT -s 192.0.2.12/32 -p vrrp -j DROP")],
+        [("lb1", "-s 192.0.2.12/32")],
+    ),
+    ("VRRP of others dropped", DIRECT, [drop("lb1", "vrrp", "iptables -A INPUT -s 192.0.2.99/32 -p vrrp -j DROP")], []),
+    ("VRRP but of peers", DIRECT, [drop("lb1", "vrrp", "iptables -A INPUT ! -s 192.0.2.12/32 -p vrrp -j DROP")], []),
+    (
+        "vrrp_strict",
+        DIRECT,
+        [
+            setting("lb1", files={"/etc/keepalived/keepalived.conf": ["  vrrp_strict  # as the book says"]}),
+            drop("lb1", "192.0.2.100", "iptables -A INPUT -d 192.0.2.100/32 -j DROP"),
+            fail(),
+        ],
+        [("lb1", "keepalived.conf says vrrp_strict")],
+    ),
+    (
+        "vrrp_strict in a comment",
+        DIRECT,
+        [setting("lb1", files={"/etc/keepalived/keepalived.conf": ["# no vrrp_strict here", "! vrrp_strict"]})],
+        [],
+    ),
+    (
+        "the VIP's port dropped",
+        DIRECT,
+        [drop("lb1", "192.0.2.100", "iptables -A INPUT -d 192.0.2.100/32 -p tcp -m tcp --dport 80 -j DROP"), fail()],
+        [("lb1", "It drops what clients send to 192.0.2.100: iptables")],
+    ),
+    (
+        "another port of the VIP dropped",
+        DIRECT,
+        [drop("lb1", "192.0.2.100", "iptables -A INPUT -d 192.0.2.100/32 -p tcp -m tcp --dport 22 -j DROP")],
+        [],
+    ),
+    (
+        "one client dropped",
+        DIRECT,
+        [drop("lb1", "192.0.2.100", "iptables -A INPUT -s 203.0.113.9/32 -d 192.0.2.100/32 -j DROP")],
+        [],
+    ),
+    (
+        "the firewall changed",
+        WALL,
+        [differ("lb1", "firewall", "nft add rule inet lvs_cluster_firewall input drop"), fail()],
+        [("lb1", "Its firewall is not as described")],
+    ),
+    # marks
+    (
+        "a mark removed",
+        MARKS,
+        [
+            differ("lb1", "fwmark", "nft add element inet lvs_cluster_fwmark ipv4 '{ 192.0.2.100 . tcp . 443 : 5 }'"),
+            fail("192.0.2.100", port=443),
+        ],
+        [("lb1", "Its packet marks are not as described: site.yml would run nft add element")],
+    ),
+    (
+        "the marks could not be read",
+        MARKS,
+        [lambda seen: seen["hosts"]["lb1"]["compared"].update({"fwmark": {"msg": "nft is broken."}})],
+        [("lb1", "nft is broken.")],
+    ),
+    (
+        "the rules do not come back",
+        MARKS,
+        [unit("lb2", "lvs-cluster-rules", enabled=False)],
+        [("lb2", "Its packet marks do not come back at boot.")],
+    ),
+    (
+        "the rules' unit failed",
+        NAT,
+        [unit("lb2", "lvs-cluster-rules", active=False)],
+        [("lb2", "The unit lvs-cluster-rules, which brings its address translations back at boot, is not active")],
+    ),
+    (
+        "the boot's script lacks a rule",
+        MARKS,
+        [lambda seen: look(seen, "lb1")["files"].update({"/etc/lvs-cluster/load-rules": ["rule 1"]})],
+        [("lb1", "After a reboot its packet marks are not as described: /etc/lvs-cluster/load-rules lacks rule 2.")],
+    ),
+    (
+        "the boot's script is gone",
+        NAT,
+        [lambda seen: look(seen, "lb1")["files"].update({"/etc/lvs-cluster/load-rules": None})],
+        [("lb1", "After a reboot its address translations are not as described")],
+    ),
+    (
+        "a mark's service missing on the standby",
+        MARKS,
+        [lambda seen: [seen["hosts"]["lb2"][table]["services"].pop(0) for table in ("ipvs", "ipvs_after")] and None],
+        [("lb2", "Service shop (mark 5) is not as described in its table: it is missing")],
+    ),
+    ("the table of marks is flushed", MARKS, [flush("lb1"), fail()], [("lb1", "none of the described services")]),
+    (
+        "one port of a mark is not listened on",
+        MARKS,
+        [listen("rs1", 443), fail("192.0.2.100", port=443, succeeded=10)],
+        [("rs1", "Nothing listens on tcp port 443, which 192.0.2.100 needs")],
+    ),
+    (
+        "one port of a mark fails",
+        MARKS,
+        [fail("192.0.2.100", port=443)],
+        [("lb1", "20 of 20 connections to shop (tcp/192.0.2.100:443) failed")],
+    ),
+    (
+        "one VIP of a mark fails",
+        MARKS,
+        [fail("192.0.2.102")],
+        [("lb1", "20 of 20 connections to many (tcp/192.0.2.102:8001) failed")],
+    ),
+    (
+        "one family fails",
+        MARKS,
+        [fail("2001:db8:2::103")],
+        [("lb1", "20 of 20 connections to both (tcp/[2001:db8:2::103]:25) failed")],
+    ),
+    (
+        "a mark that nobody counts",
+        MARKS,
+        [
+            lambda seen: seen["hosts"]["lb1"]["ipvs_after"]["services"].__setitem__(
+                0, seen["hosts"]["lb1"]["ipvs"]["services"][0]
+            )
+        ],
+        [("lb1", "40 connections to shop succeeded, but no director counted one.")],
+    ),
+    (
+        "thresholds on the standby",
+        DIRECT,
+        [destination("lb2", ".21", upper_threshold=5)],
+        [("lb2", "upper_threshold of rs1 (192.0.2.21:80) is 5 instead of 0")],
+    ),
+]
+
+
+@pytest.mark.parametrize("cluster", CLUSTERS.values(), ids=CLUSTERS)
+def test_a_healthy_cluster_has_no_findings(cluster: Cluster) -> None:
+    assert cluster_findings(*cluster.healthy()) == []
+
+
+@pytest.mark.parametrize(("cluster", "breaks", "expected"), [pytest.param(*case[1:], id=case[0]) for case in CASES])
+def test_exactly_the_cause_is_named(cluster: Cluster, breaks: list[Break], expected: list[tuple[str, str]]) -> None:
+    plans, seen = cluster.healthy()
+    for apply in breaks:
+        apply(seen)
+    found = cluster_findings(plans, seen)
+    assert [finding["host"] for finding in found] == [host for host, _words in expected], found
+    for finding, (_host, words) in zip(found, expected, strict=True):
+        assert words in " ".join((finding["found"], finding["cause"], finding["remedy"]))
+        assert all(finding[part].endswith((".", ")")) for part in ("found", "cause", "remedy")), finding
+
+
+def test_a_check_of_another_port_is_blamed_only_when_connections_fail() -> None:
+    cluster = one_lan({"services": [{**SHOP, "ports": [80], "check": {"port": 8080}}]})
+    plans, seen = cluster.healthy()
+    assert cluster_findings(plans, seen) == []
+    fail()(seen)
+    (finding,) = cluster_findings(plans, seen)
+    assert finding["cause"].endswith("The health check does not see it: it connects to port 8080.")
+
+
+def test_each_vip_and_port_of_a_mark_is_probed_and_of_a_range_where_somebody_listens() -> None:
+    plans = MARKS.plans()
+    director = plans["lb1"]["vars"]
+    without = [(each["address"], each["port"]) for each in probe_connections(director)]
+    assert without == [
+        ("192.0.2.100", 80),
+        ("192.0.2.100", 443),
+        ("192.0.2.101", 8001),
+        ("192.0.2.102", 8001),
+        ("192.0.2.103", 25),
+        ("2001:db8:2::103", 25),
+    ]
+    listeners = {"rs2": [{"address": "0.0.0.0", "port": port, "protocol": "tcp"} for port in (8004, 8003, 8002)]}
+    ports = {each["address"]: each["port"] for each in probe_connections(director, listeners)}
+    assert ports["192.0.2.101"] == 8002
+
+
+def test_with_nat_ports_are_those_of_clients_and_not_those_of_real_servers() -> None:
+    assert probe_connections(NAT.plans()["lb1"]["vars"]) == [{"address": "198.51.100.100", "port": 80, "count": 10}]
+
+
+def test_a_probe_of_many_services_stays_within_what_a_probe_may_take() -> None:
+    many = [{**SHOP, "name": f"s{n}", "vip": f"192.0.2.{n}", "ports": [80]} for n in range(100, 250)]
+    probed = probe_connections(one_lan({"services": many}).plans()["lb1"]["vars"])
+    assert len(probed) == 150
+    assert sum(each["count"] for each in probed) <= 1000
+    assert min(each["count"] for each in probed) >= 1
