@@ -240,10 +240,19 @@ def test_without_health_checks_keepalived_knows_the_vips_and_no_service() -> Non
 
 def test_gateways_move_with_the_vips_and_all_networks_are_watched() -> None:
     text = lines("gateways of both families")
-    assert block("virtual_ipaddress {", text) == [f"{VIP}/32 dev eth0", "10.11.12.10/24 dev lo"]
-    assert block("virtual_ipaddress_excluded {", text) == ["2001:db8:12::10/64 dev lo"]
+    assert block("virtual_ipaddress_excluded {", text) == [
+        f"{VIP}/32 dev eth0",
+        "10.11.12.10/24 dev lo",
+        "2001:db8:12::10/64 dev lo",
+    ]
     assert block("track_interface {", text) == ["lo"], "keepalived watches eth0 anyway and refuses its name here"
     assert block("static_ipaddress {", lines("a gateway without failover"))[1] == "10.11.12.10/24 dev lo"
+
+
+def test_adverts_say_the_same_whatever_the_vips_are() -> None:
+    announced = {name: block("virtual_ipaddress {", lines(name)) for name in ("plain", "thirty VIPs of each family")}
+    assert set(map(tuple, announced.values())) == {("169.254.51.1/32 dev lo scope host",)}
+    assert block("virtual_ipaddress {", lines("directors with IPv6 only")) == ["fe80::33/128 dev lo"]
 
 
 def test_a_marked_service_has_its_family_and_neither_protocol_nor_ports() -> None:
