@@ -18,7 +18,7 @@ from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.probe import 
 from ansible_collections.lvs.cluster.tests.unit.plugins.plugin_utils._cluster.healthy import observe
 
 Observations = dict[str, t.Any]
-Break = t.Callable[[Observations], None]
+Break = t.Callable[[Observations], object]
 
 OUTSIDE, INSIDE, LAN = (Interface(name, (ipaddress.ip_network(text),)) for name, text in (
     ("eth0", "198.51.100.0/24"), ("eth1", "10.11.12.0/24"), ("eth0", "192.0.2.0/24")
@@ -477,7 +477,7 @@ CASES: list[tuple[str, Cluster, list[Break], list[tuple[str, str]]]] = [
         "on another segment",
         DIRECT,
         [
-            lambda seen: [lose(name, "192.0.2.11", "192.0.2.12")(seen) for name in ("lb1", "lb2")] and None,
+            lambda seen: [lose(name, "192.0.2.11", "192.0.2.12")(seen) for name in ("lb1", "lb2")],
             fail(succeeded=0),
         ],
         [("rs1", "192.0.2.21 is on no network of lb1 and lb2"), ("rs2", "192.0.2.22 is on no network of lb1 and lb2")],
@@ -617,7 +617,7 @@ CASES: list[tuple[str, Cluster, list[Break], list[tuple[str, str]]]] = [
     (
         "a mark's service missing on the standby",
         MARKS,
-        [lambda seen: [seen["hosts"]["lb2"][table]["services"].pop(0) for table in ("ipvs", "ipvs_after")] and None],
+        [lambda seen: [seen["hosts"]["lb2"][table]["services"].pop(0) for table in ("ipvs", "ipvs_after")]],
         [("lb2", "Service shop (mark 5) is not as described in its table: it is missing")],
     ),
     ("the table of marks is flushed", MARKS, [flush("lb1"), fail()], [("lb1", "none of the described services")]),
