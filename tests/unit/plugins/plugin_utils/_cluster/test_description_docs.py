@@ -12,7 +12,11 @@ import pytest
 import yaml
 
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster import (
+    firewall,
+    health,
     model,
+    nat,
+    real_servers,
     schema,
     services,
 )
@@ -34,6 +38,10 @@ TEXT = (ROOT / "docs" / "description.md").read_text(encoding="utf-8")
 TABLES = {
     "Top level": "",
     "`vrrp`": "vrrp",
+    "`nat`": "nat",
+    "`nat.mappings[]`": "nat.mappings[0]",
+    "`firewall`": "firewall",
+    "`firewall.accept[]`": "firewall.accept[0]",
     "`services[]`": "services[0]",
     "`services[].check`": "services[0].check",
     "`services[].real_servers[]`": "services[0].real_servers[0]",
@@ -48,9 +56,27 @@ WORDS = {
     "nobody",
     "the service's port",
     "that of the inventory",
+    "that of the service",
+    "nothing",
+    "none",
+    "none; needed with one arm",
+    "every protocol",
+    "every port",
+    "everywhere",
+    "derived",
+    "twice `syn_rate`",
+    "needed with `gue`",
+    "needed with `tcp`, `udp` and `sctp`",
+    "chosen where one is needed, else none",
+    "its ports",
 }
 #: One description that has every kind of mapping.
-WHOLE = description(service(check={"type": "http"}, real_servers=[{"host": "rs1"}]), vrrp={"router_id": 7})
+WHOLE = description(
+    service(check={"type": "http"}, real_servers=[{"host": "rs1"}]),
+    vrrp={"router_id": 7},
+    nat={"gateway": "192.0.2.10/24", "mappings": [{"external": "192.0.2.113", "internal": "192.0.2.21"}]},
+    firewall={"accept": [{"ports": [161]}]},
+)
 #: What Ansible's facts say of a director of the examples.
 FACTS = {
     "interfaces": ["eth0"],
@@ -59,6 +85,9 @@ FACTS = {
         "ipv6": [{"address": "2001:db8:2::11", "prefix": "64"}],
     },
 }
+
+
+NAT = {"gateway": "192.0.2.10/24", "local_clients": "source_nat"}
 
 
 class _Keys(t.NamedTuple):
@@ -91,7 +120,7 @@ def _keys_of_the_schema() -> dict[str, _Keys]:
             seen[path] = _Keys(*(tuple(keys.get(kind, ())) for kind in _Keys._fields))
 
     with pytest.MonkeyPatch.context() as patch:
-        for module in (schema, services):
+        for module in (schema, services, real_servers, health, nat, firewall):
             patch.setattr(module, "Section", Recorder)
         read_cluster(WHOLE, DIRECTORS, REAL_SERVERS)
     return seen
@@ -134,6 +163,17 @@ def _with(path: str, keys: dict[str, object]) -> object:
         return description(**keys)
     if path == "vrrp":
         return description(vrrp={"router_id": model.DEFAULT_VRRP.router_id, **keys})
+    if path == "nat":
+        return description(service(forwarding="nat"), nat={**NAT, **keys})
+    if path == "nat.mappings[0]":
+        mapping = {"external": "192.0.2.113", "internal": "192.0.2.21"}
+        return description(service(forwarding="nat"), nat={**NAT, "mappings": [{**mapping, **keys}]})
+    if path == "firewall":
+        return description(firewall=keys)
+    if path == "firewall.accept[0]":
+        return description(firewall={"accept": [{"ports": [161], **keys}]})
+    if path == "services[0]" and any(key.startswith("tunnel_") for key in keys):
+        return description(service(forwarding="tunnel", **keys))
     if path == "services[0]":
         return description(service(**keys))
     if path == "services[0].check":
@@ -155,6 +195,10 @@ def test_the_documented_default_is_what_a_key_that_is_left_out_means(path: str, 
     left_out = _with(path, {"type": "http"} if path.endswith("check") and key != "type" else {})
     if key == "type":
         left_out = description()
+    if key.startswith("tunnel_"):
+        left_out = description(service(forwarding="tunnel"))
+    if path == "" and key == "firewall":
+        left_out = description()
     assert read_cluster(_with(path, {key: yaml.safe_load(default)}), *hosts) == read_cluster(left_out, *hosts)
 
 
@@ -164,6 +208,15 @@ def test_the_documented_default_is_what_a_key_that_is_left_out_means(path: str, 
         ("", "failover", model.FAILOVER),
         ("", "health_checks", model.HEALTH_CHECKS),
         ("", "forwarding", model.FORWARDING),
+        ("nat", "local_clients", model.LOCAL_CLIENTS),
+        ("firewall.accept[0]", "protocol", model.ACCEPTED_PROTOCOLS),
+        ("services[0]", "forwarding", model.FORWARDING),
+        ("services[0]", "tunnel_type", model.TUNNEL_TYPES),
+        ("services[0]", "tunnel_checksum", model.TUNNEL_CHECKSUMS),
+        ("services[0]", "helper", model.HELPERS),
+        ("services[0].real_servers[0]", "forwarding", model.FORWARDING),
+        ("services[0].real_servers[0]", "tunnel_type", model.TUNNEL_TYPES),
+        ("services[0].real_servers[0]", "tunnel_checksum", model.TUNNEL_CHECKSUMS),
         ("services[0]", "protocol", model.PROTOCOLS),
         ("services[0]", "scheduler", model.SCHEDULERS),
         ("services[0]", "scheduler_flags", (*model.NUMBERED_FLAGS, *sum(model.SCHEDULER_FLAGS.values(), ()))),
@@ -182,6 +235,14 @@ def test_every_allowed_value_is_named(path: str, key: str, values: tuple[str, ..
         ("vrrp", "advert_interval", (model.MIN_ADVERT, model.MAX_ADVERT)),
         ("vrrp", "router_id", (1, 255)),
         ("services[0]", "persistence", (0, model.MAX_PERSISTENCE)),
+        ("services[0]", "fwmark", (1, model.MAX_FWMARK)),
+        ("services[0]", "tunnel_port", (1, 65535)),
+        ("firewall", "ssh_port", (1, 65535)),
+        ("firewall", "syn_rate", (0, 1000000)),
+        ("firewall", "syn_burst", (1, 2000000)),
+        ("firewall", "log_rate", (0, 1000000)),
+        ("services[0].real_servers[0]", "upper_threshold", (0, model.MAX_THRESHOLD)),
+        ("services[0].real_servers[0]", "lower_threshold", (0, model.MAX_THRESHOLD)),
         ("services[0].check", "interval", (0.1, 3600)),
         ("services[0].check", "timeout", (0.1, 3600)),
         ("services[0].check", "retries", (0, 100)),
