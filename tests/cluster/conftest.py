@@ -1,28 +1,51 @@
 # SPDX-FileCopyrightText: 2026 The lvs.cluster contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Faults and changes on the built example cluster. The lab is up and site.yml has run (molecule converge -s direct)."""
+"""Faults and changes on the built example cluster (molecule converge -s direct-pair)."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
-from drive import SSH_CONFIG, active_director, playbook
+from drive import EXAMPLE, SSH_CONFIG, active_director, playbook
+
+#: The example that must stand in the lab, for tests of another one than direct-pair, and a VIP of it.
+OTHER_EXAMPLES = {
+    "test_verify_nat.py": "nat-two-arm",
+    "test_verify_tunnel.py": "tunnel",
+    "test_verify_marks.py": "fwmark",
+    "test_verify_ftp.py": "ftp",
+}
+VIPS = {"nat-two-arm": "198.51.100.10", "ftp": "198.51.100.21"}
+STANDING = EXAMPLE.parent.name
+collect_ignore = [
+    path.name
+    for path in Path(__file__).parent.glob("test_*.py")
+    if OTHER_EXAMPLES.get(path.name, "direct-pair") != STANDING
+]
 
 
 @pytest.fixture(scope="session", autouse=True)
-def cluster() -> None:
-    """Tests begin with a cluster that is as described, or not at all."""
+def cluster() -> Iterator[None]:
+    """Tests begin and end with a cluster that is as described."""
     if not SSH_CONFIG.exists():
         pytest.exit(
-            "No cluster in the lab: make lab-up, then ansible-playbook site.yml, or molecule converge -s direct.", 2
+            f"No cluster in the lab: boot a scenario for examples/{STANDING} and run its site.yml, or molecule "
+            f"converge -s {STANDING}.",
+            2,
         )
     run = playbook("lvs.cluster.verify")
     if run.code:
         pytest.exit(f"The cluster is not as described before the tests begin:\n{run.output}", 2)
+    yield
+    run = playbook("lvs.cluster.verify")
+    assert run.code == 0, run.output
 
 
 @pytest.fixture
 def active() -> str:
-    return active_director()
+    return active_director(VIPS.get(STANDING, "192.0.2.100"))
 
 
 @pytest.fixture

@@ -1,21 +1,73 @@
 # SPDX-FileCopyrightText: 2026 The lvs.cluster contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The directors of examples/direct-pair once site.yml is done, seen by tools that are not ours."""
+"""The directors once the example is built, seen by tools that are not ours."""
 
 from __future__ import annotations
 
+from collections import Counter
+from ipaddress import ip_address
+
 import pytest
+from conftest import addresses
 
-VIP = "192.0.2.100"
-VIP6 = "2001:db8:2::100"
-
-testinfra_hosts = ["ansible://directors"]
+FORWARDING = {"direct": "-g", "nat": "-m", "tunnel": "-i"}
 
 
-def test_keepalived_runs_now_and_at_boot(host):
+def bracketed(address: str) -> str:
+    return f"[{address}]" if ip_address(address).version == 6 else address
+
+
+def described_lines(service):
+    """What `ipvsadm -Sn` prints for a service; MARK stands for a mark that was chosen."""
+    six = " -6" if service.family == "ipv6" else ""
+    protocol = {"tcp": "-t", "udp": "-u", "sctp": "--sctp-service"}[service.protocol]
+    persistence = f" -p {service.persistence}" if service.persistence else ""
+    if service.marked:
+        keys = [f"-f {service.mark or 'MARK'}{six}"]
+        ports = [0]
+    else:
+        ports = [int(service.ports[0]) if service.ports else 0]
+        keys = [f"{protocol} {bracketed(vip)}:{ports[0]}" for vip in service.vips]
+    tunnel = {"gue": " --tun-type gue --tun-port 6080", "gre": " --tun-type gre"}.get(service.tunnel_type, "")
+    for key in keys:
+        yield f"-A {key} -s {service.scheduler}{persistence}"
+        for member in service.members:
+            port = ports[0] if service.marked else member.port or 0
+            kind = FORWARDING[service.forwarding]
+            words = f"-r {bracketed(member.address)}:{port} {kind} -w {member.weight}"
+            yield f"-a {key} {words}{tunnel if service.forwarding == 'tunnel' else ''}"
+
+
+def present_lines(host, example):
+    """The same of a director's table; MARK for marks that no service pins."""
+    pinned = {str(service.mark) for service in example.services if service.mark}
+    for line in host.check_output("ipvsadm -Sn").splitlines():
+        words = line.split()
+        if words[1] == "-f" and words[2] not in pinned:
+            words[2] = "MARK"
+        yield " ".join(words)
+
+
+def test_the_table_is_the_described_one_on_every_director(director, machine, example):
+    described = Counter(line for service in example.services for line in described_lines(service))
+    assert Counter(present_lines(machine(director), example)) == described
+
+
+def test_every_chosen_mark_is_one_of_the_range_and_of_one_service(director, machine, example):
+    first, last = example.cluster.get("fwmark_range", (1000, 1999))
+    words = [line.split() for line in machine(director).check_output("ipvsadm -Sn").splitlines()]
+    marks = [(int(line[2]), "-6" in line) for line in words if line[:2] == ["-A", "-f"]]
+    assert len(set(marks)) == len(marks)
+    pinned = {service.mark for service in example.services}
+    assert all(first <= mark <= last for mark, dummy in marks if mark not in pinned)
+
+
+def test_keepalived_runs_now_and_at_boot_and_accepts_its_configuration(director, machine):
+    host = machine(director)
     service = host.service("keepalived")
     assert service.is_running
     assert service.is_enabled
+    assert host.run("keepalived --config-test").rc == 0
 
 
 @pytest.mark.parametrize(
@@ -26,29 +78,31 @@ def test_keepalived_runs_now_and_at_boot(host):
         ("/etc/sysctl.d/60-lvs-cluster.conf", 0o644),
     ],
 )
-def test_files_belong_to_root_with_narrow_modes(host, path, mode):
-    file = host.file(path)
+def test_files_belong_to_root_with_narrow_modes(director, machine, path, mode):
+    file = machine(director).file(path)
     assert (file.user, file.group, file.mode) == ("root", "root", mode)
 
 
-def test_keepalived_accepts_its_configuration(host):
-    assert host.run("keepalived --config-test").rc == 0
-
-
-def test_sysctls_are_in_force(host):
+def test_sysctls_are_in_force(director, machine, example):
+    host = machine(director)
     assert host.sysctl("net.ipv4.vs.expire_nodest_conn") == 1
     assert host.sysctl("net.ipv4.vs.expire_quiescent_template") == 1
+    forwarded = {service.family for service in example.services if service.forwarding == "nat"}
+    if "ipv4" in forwarded:
+        assert host.sysctl("net.ipv4.ip_forward") == 1
+    if "ipv6" in forwarded:
+        assert host.sysctl("net.ipv6.conf.all.forwarding") == 1
+    if example.nat.get("local_clients"):
+        assert host.sysctl("net.ipv4.vs.conntrack") == 1
+        # The larger of the two counts.
+        assert [host.sysctl(f"net.ipv4.conf.{where}.send_redirects") for where in ("all", "eth0")] == [0, 0]
 
 
-def test_the_table_is_the_described_one_on_the_active_and_on_the_standby(host):
-    lines = host.check_output("ipvsadm -Sn").splitlines()
-    assert sorted(line.strip() for line in lines) == sorted(
-        [
-            f"-A -t {VIP}:80 -s wrr",
-            f"-a -t {VIP}:80 -r 192.0.2.21:80 -g -w 1",
-            f"-a -t {VIP}:80 -r 192.0.2.22:80 -g -w 2",
-            f"-A -t [{VIP6}]:80 -s wrr",
-            f"-a -t [{VIP6}]:80 -r [2001:db8:2::21]:80 -g -w 1",
-            f"-a -t [{VIP6}]:80 -r [2001:db8:2::22]:80 -g -w 1",
-        ]
-    )
+def test_all_floating_addresses_are_on_one_director(example, machine):
+    held = {name: set(example.floating) & set(addresses(machine(name))) for name in example.directors}
+    assert max(held.values(), key=len) == set(example.floating)
+    assert sum(len(some) for some in held.values()) == len(example.floating), held
+
+
+def test_no_switch_that_takes_rules_back_is_still_armed(director, machine):
+    assert machine(director).check_output("systemctl list-timers --all --no-legend 'lvs-cluster-undo*'") == ""

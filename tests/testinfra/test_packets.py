@@ -1,42 +1,129 @@
 # SPDX-FileCopyrightText: 2026 The lvs.cluster contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a client of examples/direct-pair sees: answers, shares and who has the VIPs (curl, arping, ip as judges)."""
+"""What a client of the example sees: answers, shares, who serves and who has the VIPs (curl, arping, ndisc6 as judges).
+
+A real server's web service says on `/connection` its name, the address and port that were asked, and who asked.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from ipaddress import ip_address
 
-VIP = "192.0.2.100"
-VIP6 = "2001:db8:2::100"
+from conftest import addresses
 
-testinfra_hosts = ["ansible://clients"]
-
-
-def answers(host, url, number):
-    """Names that the real servers gave to `number` requests, each over a connection of its own."""
-    out = host.check_output(
-        f"for i in $(seq {number}); do curl --silent --show-error --fail --no-keepalive --max-time 5 '{url}'; done"
-    )
-    return Counter(out.split())
+CURL = "curl --silent --show-error --fail --no-keepalive --max-time 10"
+MEBIBYTE = 1 << 20
 
 
-def test_requests_spread_by_weight(host):
-    assert answers(host, f"http://{VIP}/", 30) == {"rs1": 10, "rs2": 20}
+def url(vip: str, port: int, path: str = "/") -> str:
+    host = f"[{vip}]" if ":" in vip else vip
+    return f"http://{host}:{port}{path}"
 
 
-def test_requests_over_ipv6_spread_evenly(host):
-    assert answers(host, f"http://[{VIP6}]/", 20) == {"rs1": 10, "rs2": 10}
+def answers(host, where: str, number: int, options: str = "") -> Counter[str]:
+    """Lines that the real servers gave to `number` requests, each over a connection of its own."""
+    out = host.check_output(f"for i in $(seq {number}); do {CURL} {options} '{where}'; done")
+    return Counter(out.splitlines())
 
 
-def test_one_director_answers_arp_for_the_vip(host, director_macs):
-    out = host.run(f"arping -c 3 -I eth0 {VIP}").stdout
-    owners = {line.split("[")[1].split("]")[0] for line in out.splitlines() if "reply from" in line}
-    assert len(owners) == 1
-    assert owners <= director_macs
+@contextmanager
+def more_addresses(host, beside: str, number: int) -> Iterator[list[str]]:
+    """Addresses for the client in the VIP's network, so that it is several clients."""
+    interface = host.check_output(f"ip -oneline route get {beside}").split(" dev ")[1].split()[0]
+    separator, rest = (":", "/64 nodad") if ":" in beside else (".", "/24")
+    found = [f"{beside.rpartition(separator)[0]}{separator}{200 + count}" for count in range(number)]
+    try:
+        for address in found:
+            host.check_output(f"ip address add {address}{rest} dev {interface}")
+        yield found
+    finally:
+        for address in found:
+            host.run(f"ip address del {address}{rest.split()[0]} dev {interface}")
 
 
-def test_a_director_is_the_neighbour_of_the_ipv6_vip(host, director_macs):
-    host.run(f"ip -6 neighbour flush to {VIP6}")
-    assert answers(host, f"http://[{VIP6}]/", 1).total() == 1
-    neighbour = host.check_output(f"ip -6 neighbour show to {VIP6}").split()
-    assert neighbour[neighbour.index("lladdr") + 1].upper() in director_macs
+def test_requests_spread_by_weight(shared_web, client):
+    rounds = 3
+    total = sum(member.weight for member in shared_web.members)
+    for vip, port in shared_web.probes:
+        got = answers(client, url(vip, port), rounds * total)
+        if shared_web.scheduler in ("rr", "wrr"):
+            even = shared_web.scheduler == "rr"
+            share = rounds * total // len(shared_web.names)
+            assert got == {m.host: share if even else rounds * m.weight for m in shared_web.members if m.weight}
+        else:
+            assert set(got) == shared_web.names
+
+
+def test_a_client_stays_with_its_real_server_on_every_port_and_vip(persistent_web, client):
+    got = [answers(client, url(vip, port), 3) for vip, port in persistent_web.probes]
+    assert len(set().union(*got)) == 1
+
+
+def test_several_clients_get_every_real_server_of_a_persistent_service(persistent_web, client):
+    vip, port = persistent_web.probes[0]
+    with more_addresses(client, vip, 2 * len(persistent_web.names)) as sources:
+        got = [set(answers(client, url(vip, port), 2, f"--interface {source}")) for source in sources]
+    assert all(len(names) == 1 for names in got)
+    assert set().union(*got) == persistent_web.names
+
+
+def test_the_real_server_sees_the_client_and_where_it_was_asked(web, client, example, active):
+    own = addresses(client)
+    for vip, port in web.probes:
+        lines = answers(client, url(vip, port, "/connection"), len(web.members))
+        for line in lines:
+            name, address, asked, asker = line.split()
+            member = next(one for one in web.members if one.host == name)
+            if web.forwarding == "nat":
+                assert (address, int(asked)) == (member.address, member.port or port)
+            else:
+                assert (address, int(asked)) == (vip, port)
+            if example.nat.get("local_clients"):
+                assert asker not in own
+                assert example.host_of(asker) == active
+            else:
+                assert asker in own
+
+
+def test_clients_elsewhere_are_answered_and_seen_as_themselves(visitor, web, machine, example):
+    """Also those that reach the director over a router."""
+    host = machine(visitor)
+    vip, port = web.probes[0]
+    if visitor == example.client:
+        assert answers(host, url(vip, port), 1).total() == 1
+        return
+    seen = answers(host, url(vip, port, "/connection"), 2 * len(web.members))
+    assert {line.split()[0] for line in seen} == web.names
+    assert {line.split()[3] for line in seen} <= set(addresses(host))
+
+
+def test_a_megabyte_gets_through_in_both_directions(web, client):
+    """Packets of full size: what a tunnel adds must have room."""
+    for vip, port in (web.probes[0], web.probes[-1]):
+        for _member in web.members:
+            size = client.check_output(
+                f"{CURL} --output /dev/null --write-out '%{{size_download}}' {url(vip, port, f'/bytes/{MEBIBYTE}')}"
+            )
+            assert size == str(MEBIBYTE)
+            said = client.check_output(f"head -c {MEBIBYTE} /dev/zero | {CURL} --data-binary @- {url(vip, port)}")
+            assert said.split()[1] == str(MEBIBYTE)
+
+
+def test_only_the_active_director_answers_for_its_addresses(floating, client, machine, example, active):
+    """Asked from beside it: the client's network for a VIP, a real server's for a gateway."""
+    asker = client
+    if floating in example.gateways:
+        asker = machine(next(m.host for s in example.services if s.forwarding == "nat" for m in s.members))
+    director = machine(active)
+    interface = addresses(director)[floating]
+    expected = director.check_output(f"cat /sys/class/net/{interface}/address").upper()
+    if ip_address(floating).version == 4:
+        out = asker.run(f"arping -c 3 -I eth0 {floating}").stdout
+        answered = {line.split("[")[1].split("]")[0].upper() for line in out.splitlines() if "reply from" in line}
+    else:
+        out = asker.run(f"ndisc6 --multiple --retry 1 --wait 2000 {floating} eth0").stdout
+        answered = {line.split(": ")[1].strip().upper() for line in out.splitlines() if "link-layer address" in line}
+    assert answered == {expected}

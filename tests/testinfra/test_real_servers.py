@@ -1,27 +1,57 @@
 # SPDX-FileCopyrightText: 2026 The lvs.cluster contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The real servers of examples/direct-pair once site.yml is done, seen by tools that are not ours."""
+"""The real servers once the example is built, seen by tools that are not ours."""
 
 from __future__ import annotations
 
-testinfra_hosts = ["ansible://real_servers"]
+from ipaddress import ip_address
+
+VERSION = {"ipv4": "-4", "ipv6": "-6"}
 
 
-def test_vips_sit_on_loopback_with_host_masks_only(host):
-    addresses = host.check_output("ip -oneline address show to 192.0.2.100")
-    assert "inet 192.0.2.100/32" in addresses
-    assert " lo " in addresses
-    addresses6 = host.check_output("ip -oneline -6 address show to 2001:db8:2::100")
-    assert "inet6 2001:db8:2::100/128" in addresses6
-    assert " lo " in addresses6
+def vips_of(example, host):
+    return {
+        vip
+        for service in example.services
+        if service.forwarding != "nat" and host in service.names
+        for vip in service.vips
+    }
 
 
-def test_arp_is_hidden_on_the_lan_interface_and_nowhere_else(host):
-    assert host.sysctl("net.ipv4.conf.eth0.arp_ignore") == 1
-    assert host.sysctl("net.ipv4.conf.eth0.arp_announce") == 2
+def test_vips_sit_on_loopback_with_host_masks_only(with_vip, machine, example):
+    lines = machine(with_vip).check_output("ip -oneline address show").splitlines()
+    held = {(words[3], words[1]) for words in map(str.split, lines) if words[3].partition("/")[0] in example.vips}
+    assert held == {(f"{vip}/{ip_address(vip).max_prefixlen}", "lo") for vip in vips_of(example, with_vip)}
+
+
+def test_arp_is_hidden_on_the_lan_interface_and_nowhere_else(with_vip, machine, example):
+    host = machine(with_vip)
+    if any(ip_address(vip).version == 4 for vip in vips_of(example, with_vip)):
+        assert host.sysctl("net.ipv4.conf.eth0.arp_ignore") == 1
+        assert host.sysctl("net.ipv4.conf.eth0.arp_announce") == 2
     assert host.sysctl("net.ipv4.conf.all.arp_ignore") == 0
     assert host.sysctl("net.ipv4.conf.all.arp_announce") == 0
 
 
-def test_the_web_service_answers_on_every_address(host):
-    assert host.socket("tcp://:::80").is_listening
+def test_the_default_gateway_is_the_floating_one(behind_gateway, machine, example):
+    host = machine(behind_gateway)
+    for gateway in example.gateways:
+        version = VERSION[f"ipv{ip_address(gateway).version}"]
+        routes = host.check_output(f"ip {version} route show default").splitlines()
+        assert [route.split()[:3] for route in routes] == [["default", "via", gateway]]
+
+
+def test_other_services_of_a_machine_have_no_vip(behind_gateway, machine, example):
+    lines = machine(behind_gateway).check_output("ip -oneline address show").splitlines()
+    held = {line.split()[3].partition("/")[0] for line in lines} & set(example.vips)
+    assert held == vips_of(example, behind_gateway)
+
+
+def test_tunnels_are_up_and_let_packets_in_whose_way_back_is_another_one(with_tunnel, machine, example):
+    host = machine(with_tunnel)
+    types = {s.tunnel_type for s in example.services if s.forwarding == "tunnel" and with_tunnel in s.names}
+    links = host.check_output("ip -details -oneline link show up")
+    assert {"gre": "gre remote any" in links}.get("gre") is True or "gre" not in types
+    listening = host.check_output("ip fou show")
+    assert ("port 6080 gue" in listening) == ("gue" in types)
+    assert host.sysctl("net.ipv4.conf.all.rp_filter") != 1
