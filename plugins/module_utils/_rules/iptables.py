@@ -65,7 +65,9 @@ def emptying_lines(place: Place, ruleset: Ruleset, tables: Iterable[str]) -> lis
     ]
     lines = [f"while {jump} 2>/dev/null; do :; done" for jump in jumps]
     for option in ("-F", "-X"):
-        lines += [f"{command} {each.table} {option} {ruleset.chain_name(each.name)} 2>/dev/null" for each in chains]
+        lines += [
+            f"{command} {each.table} {option} {ruleset.chain_name(each.name)} 2>/dev/null || :" for each in chains
+        ]
     return lines
 
 
