@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -40,7 +39,6 @@ class Hosts:
         for known in (*self.known_real_servers.values(), *self.known_directors.values()):
             self.owners.update((text, known.name) for text in known.texts.values())
         self.without_address: set[tuple[str, int]] = set()
-        self.reached: dict[str, bool] = {}
         self.suggestions: dict[str, str | None] = {}
 
     def note(self, path: str, problem: str, remedy: str) -> None:
@@ -163,24 +161,6 @@ class Hosts:
         """Note that these addresses, which stand beside the host's name in a service, are the host's."""
         for text in addresses:
             self.owners.setdefault(text, host)
-
-    def check_segment(self, section: Section, key: str, host: str, address: str) -> None:
-        """Direct forwarding only changes the frame's MAC address: a director must have the real server as neighbour.
-
-        Said once for each address. Directors whose interfaces are not known are not asked.
-        """
-        if address in self.reached:
-            return
-        parsed = ipaddress.ip_address(address)
-        far = [d.name for d in self.directors if d.interfaces and d.network_of(parsed) is None]
-        self.reached[address] = not far
-        if far:
-            section.note(
-                key,
-                f"{address} of {host} is in no subnet of director {listed(far, 'and')}: forwarding direct reaches only "
-                "neighbours.",
-                f"Write forwarding: tunnel, or an address of {host} on the directors' network.",
-            )
 
     def address_of(
         self, section: Section, index: int | None, host: str, vip: Address | None, *, forwarding: str = "direct"

@@ -83,7 +83,7 @@ def _cluster(description: object, mistakes: list[Mistake], hosts: Hosts, clients
     reader = Services(mistakes, hosts, nat, is_checking=health_checks != "none")
     services = reader.services(top, forwarding, mark_range)
     directors = hosts.read_directors(failover, reader.vip_families())
-    check_sorry_servers(hosts, reader.vips, reader.members.sorry_addresses)
+    check_sorry_servers(hosts, reader.vips, reader.sorry.addresses)
     check_vips(hosts, reader.vips)
     NatRules(mistakes, nat, hosts, services).check(clients)
     return Cluster(

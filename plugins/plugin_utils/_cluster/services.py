@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import dataclasses
-import ipaddress
 from collections.abc import Sequence
 
 from .health import HealthChecks
@@ -20,9 +19,7 @@ from .model import (
     HELPERS,
     MAX_FWMARK,
     MAX_PERSISTENCE,
-    NUMBERED_FLAGS,
     PROTOCOLS,
-    SCHEDULER_FLAGS,
     SCHEDULERS,
     Check,
     Nat,
@@ -30,8 +27,12 @@ from .model import (
     Service,
 )
 from .ports import ALL_PORTS, Claims, PortRange, covers, read_ports, single_ports, spelled
-from .real_servers import TUNNEL_KEYS, RealServers, Setting, read_tunnel
-from .section import Section, whole_number
+from .reach import Reach
+from .real_servers import RealServers, Setting
+from .scheduling import persistence_netmask, scheduler_flags
+from .section import Section
+from .sorry import SorryServers
+from .tunnels import TUNNEL_KEYS, read_tunnel
 
 #: A mark that is still to be chosen.
 _TO_CHOOSE = 0
@@ -44,7 +45,9 @@ class Services:
         self.mistakes = mistakes
         self.hosts = hosts
         self.health = HealthChecks(mistakes, is_checking=is_checking)
-        self.members = RealServers(mistakes, hosts, nat, is_checking=is_checking)
+        reach = Reach(hosts, nat)
+        self.members = RealServers(mistakes, hosts, reach)
+        self.sorry = SorryServers(hosts, reach, is_checking=is_checking)
         #: Where each VIP, name and mark was said first.
         self.vips: dict[str, str] = {}
         self.names: dict[str, str] = {}
@@ -115,7 +118,7 @@ class Services:
         self.check_unique(section, vips, protocol, ports, mark)
         setting = self.setting(section, vips, ports, mark, default_forwarding)
         scheduler = section.choice("scheduler", "wlc", SCHEDULERS)
-        flags = self.scheduler_flags(section, scheduler)
+        flags = scheduler_flags(section, scheduler)
         persistence = section.integer("persistence", 0, 0, MAX_PERSISTENCE, "seconds, 0 is off")
         if ports == ALL_PORTS and mark is None and not persistence:
             section.note(
@@ -123,11 +126,11 @@ class Services:
                 "A service of all ports needs persistence: the kernel demands it.",
                 "Write the seconds for which a client stays with its real server, such as 300.",
             )
-        netmask = self.persistence_netmask(section, vips)
+        netmask = persistence_netmask(section, vips)
         one_packet = self.one_packet(section, protocol)
         check = self.health.read(section, protocol, _port_to_check(ports))
         real_servers = self.members.read(section, setting)
-        sorry_servers = {v: self.members.sorry_server(section, setting, v, real_servers[v]) for v in real_servers}
+        sorry_servers = {v: self.sorry.read(section, setting, v, real_servers[v]) for v in real_servers}
         every_real_server = [each for read in real_servers.values() for each in read]
         self.members.check_weights(section, every_real_server)
         helper = self.helper(section, protocol, ports, setting, every_real_server)
@@ -252,54 +255,6 @@ class Services:
             tunnel=read_tunnel(section, DEFAULT_TUNNEL) if has_tunnel else DEFAULT_TUNNEL,
         )
 
-    def scheduler_flags(self, section: Section, scheduler: str) -> tuple[str, ...]:
-        names = SCHEDULER_FLAGS.get(scheduler, ())
-        allowed = (*names, *NUMBERED_FLAGS)
-        if section.get("scheduler") not in (None, scheduler):
-            return ()  # Whose flags they are is not known.
-        flags = section.items("scheduler_flags", may_be_empty=True)
-        for index, flag in enumerate(flags):
-            if flag not in allowed:
-                section.note(
-                    f"scheduler_flags[{index}]",
-                    f"{shown(flag)} is no flag of scheduler {scheduler}.",
-                    f"Write {listed(allowed)}, or leave it out.",
-                )
-        # One spelling of each bit: its name where the scheduler gives it one.
-        spelling = dict(zip(NUMBERED_FLAGS, names, strict=False))
-        return tuple(sorted({spelling.get(str(flag), str(flag)) for flag in flags if flag in allowed}))
-
-    def persistence_netmask(self, section: Section, vips: Sequence[Address]) -> str | int | None:
-        """An IPv4 mask (``255.255.255.0``) or an IPv6 prefix length; None: each client alone."""
-        value = section.get("persistence_netmask")
-        if value is None or not vips:
-            return None
-        vip = vips[0]
-        if len({each.version for each in vips}) > 1:
-            section.note(
-                "persistence_netmask",
-                "The service has VIPs of both families, whose masks differ.",
-                "Write one service for each family.",
-            )
-            return None
-        if whole_number(section.get("persistence")) == 0 or not section.has("persistence"):
-            section.note(
-                "persistence_netmask",
-                "It does nothing without persistence.",
-                "Write persistence (seconds) too, or leave persistence_netmask out.",
-            )
-        length = _prefix_length(value, vip.version)
-        if length is None:
-            section.note(
-                "persistence_netmask",
-                f"{shown(value)} is no netmask for the IPv{vip.version} address {vip}.",
-                "Write a mask such as 255.255.255.0 or a prefix length from 1 to 32."
-                if vip.version == 4
-                else "Write a prefix length from 1 to 128.",
-            )
-            return None
-        return str(ipaddress.IPv4Network(f"0.0.0.0/{length}").netmask) if vip.version == 4 else length
-
     def one_packet(self, section: Section, protocol: str) -> bool:
         one_packet = section.flag("one_packet", False)
         if one_packet and protocol != "udp":
@@ -377,15 +332,3 @@ def _port_to_check(ports: tuple[PortRange, ...] | None) -> int | None:
         return 0
     singles = single_ports(ports)
     return singles[0] if singles else None
-
-
-def _prefix_length(value: object, version: int) -> int | None:
-    number = whole_number(value)
-    if number is None and version == 4 and isinstance(value, str) and "." in value:
-        try:
-            network = ipaddress.IPv4Network(f"0.0.0.0/{value}")
-        except ValueError:
-            return None
-        # A host mask (0.0.0.255) is read as its complement: only a real netmask may pass.
-        return network.prefixlen if str(network.netmask) == value and network.prefixlen else None
-    return number if number is not None and 1 <= number <= (32 if version == 4 else 128) else None

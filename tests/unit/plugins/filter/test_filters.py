@@ -164,6 +164,7 @@ def test_documentation_names_each_argument(name: str) -> None:
         ("cluster_plans", ({}, "lb1", [], {}), "directors must be a list of host names"),
         ("cluster_plans", ({}, [], [1], {}), "real_servers must be a list of host names"),
         ("cluster_plans", ({}, [], [], None), "must be hostvars"),
+        ("cluster_plans", ({}, [], [], {}, "client"), "clients must be a list of host names"),
         ("cluster_plans", ({}, [], [], {}), "lvs_cluster has 2 mistakes:"),
         ("cluster_findings", ([], {}), "must be the plans"),
         ("cluster_findings", ({}, []), "observations must be a mapping"),
@@ -179,3 +180,22 @@ def test_documentation_names_each_argument(name: str) -> None:
 def test_wrong_arguments_are_refused_with_a_sentence(name: str, arguments: tuple[t.Any, ...], words: str) -> None:
     with pytest.raises(AnsibleFilterError, match=words):
         FILTERS[name].FilterModule().filters()[name](*arguments)
+
+
+def test_the_addresses_of_clients_are_read_from_their_variables() -> None:
+    described = {
+        "failover": "none",
+        "nat": {"gateway": "192.0.2.10/24", "local_clients": "refused"},
+        "services": [
+            {"name": "web", "vip": "192.0.2.100", "ports": 80, "forwarding": "nat", "real_servers": ["192.0.2.21"]}
+        ],
+    }
+    hostvars: dict[str, t.Any] = {
+        "lb1": {"lvs_interface": "eth0"},
+        "192.0.2.21": {},
+        "c": {"ansible_host": "192.0.2.9"},
+    }
+    plans = cluster_plans.cluster_plans(described, ["lb1"], ["192.0.2.21"], hostvars)
+    assert plans["lb1"]["vars"]["director_gateways"][0]["interface"] == "eth0"
+    with pytest.raises(AnsibleFilterError, match=r"Client c has 192\.0\.2\.9"):
+        cluster_plans.cluster_plans(described, ["lb1"], ["192.0.2.21"], hostvars, ["c"])

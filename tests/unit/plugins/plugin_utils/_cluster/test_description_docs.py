@@ -159,26 +159,21 @@ def test_every_value_that_is_called_not_supported_yet_is_refused_so(word: tuple[
 
 def _with(path: str, keys: dict[str, object]) -> object:
     """A description with ``keys`` in one of its mappings; ``check`` is of a type that has all keys."""
-    if path == "":
-        return description(**keys)
-    if path == "vrrp":
-        return description(vrrp={"router_id": model.DEFAULT_VRRP.router_id, **keys})
-    if path == "nat":
-        return description(service(forwarding="nat"), nat={**NAT, **keys})
-    if path == "nat.mappings[0]":
-        mapping = {"external": "192.0.2.113", "internal": "192.0.2.21"}
-        return description(service(forwarding="nat"), nat={**NAT, "mappings": [{**mapping, **keys}]})
-    if path == "firewall":
-        return description(firewall=keys)
-    if path == "firewall.accept[0]":
-        return description(firewall={"accept": [{"ports": [161], **keys}]})
-    if path == "services[0]" and any(key.startswith("tunnel_") for key in keys):
-        return description(service(forwarding="tunnel", **keys))
-    if path == "services[0]":
-        return description(service(**keys))
-    if path == "services[0].check":
-        return description(service(check=keys if "type" in keys else {"type": "http", **keys}))
-    return description(service(real_servers=[{"host": "rs1", **keys}, "rs2"]))
+    nat = service(forwarding="nat")
+    mapping = {"external": "192.0.2.113", "internal": "192.0.2.21"}
+    tunnel = {"forwarding": "tunnel"} if any(key.startswith("tunnel_") for key in keys) else {}
+    whole: dict[str, t.Callable[[], object]] = {
+        "": lambda: description(**keys),
+        "vrrp": lambda: description(vrrp={"router_id": model.DEFAULT_VRRP.router_id, **keys}),
+        "nat": lambda: description(nat, nat={**NAT, **keys}),
+        "nat.mappings[0]": lambda: description(nat, nat={**NAT, "mappings": [{**mapping, **keys}]}),
+        "firewall": lambda: description(firewall=keys),
+        "firewall.accept[0]": lambda: description(firewall={"accept": [{"ports": [161], **keys}]}),
+        "services[0]": lambda: description(service(**tunnel, **keys)),
+        "services[0].check": lambda: description(service(check=keys if "type" in keys else {"type": "http", **keys})),
+        "services[0].real_servers[0]": lambda: description(service(real_servers=[{"host": "rs1", **keys}, "rs2"])),
+    }
+    return whole[path]()
 
 
 DEFAULTS = [

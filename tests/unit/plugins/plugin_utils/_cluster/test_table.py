@@ -78,6 +78,16 @@ def test_the_plainest_service_of_the_role_alone_gets_the_documented_defaults() -
         service(vip=VIP6, persistence=60, persistence_netmask=64),
         service(protocol="udp", scheduler="mh", scheduler_flags=["mh-port"]),
         weighted(0, 65535),
+        service(ports=[80, 443], fwmark=5),
+        service(vip=VIP6, ports=["8000:8003", 80], persistence=60),
+        service(ports="all", persistence=60),
+        service(forwarding="tunnel", tunnel_type="gue", tunnel_port=6080, tunnel_checksum="remote"),
+        service(forwarding="tunnel", tunnel_type="gre", tunnel_checksum="standard"),
+        service(protocol="udp", one_packet=True),
+        service(real_servers=[{"host": "rs1", "upper_threshold": 9, "lower_threshold": 3}, "rs2"]),
+        service(
+            vip=VIP6, forwarding="tunnel", real_servers=[{"host": "rs1", "address": "203.0.113.1"}, {"host": "rs2"}]
+        ),
     ],
     ids=str,
 )
@@ -87,6 +97,56 @@ def test_ipvs_table_takes_what_the_filter_gives(described: dict[str, object]) ->
     parameters.update(services=table["services"], scope=table["scope"])
     desired = description_of(parameters).desired(Table())
     assert len(restoring_lines(desired)) == 3
+
+
+MARKED = service(ports=[80, 443], fwmark=5, persistence=60)
+
+
+def test_a_service_with_a_mark_is_one_for_the_table_too() -> None:
+    table = cluster_table(directed(MARKED, service(name="web6", vip=VIP6, ports=[80, 443], fwmark=6, persistence=9)))
+    web, web6 = table["services"]
+    assert {key: web[key] for key in ("fwmark", "family", "persistence_netmask")} == {
+        "fwmark": 5,
+        "family": "ipv4",
+        "persistence_netmask": "32",
+    }
+    assert not {"address", "port", "protocol"} & web.keys()
+    assert [each["destination_port"] for each in web["destinations"]] == [0, 0]
+    assert (web6["fwmark"], web6["family"], web6["persistence_netmask"]) == (6, "ipv6", "128")
+    assert table["scope"] == ["5", "6"]
+
+
+def test_the_vip_of_a_service_that_got_a_mark_stays_in_the_scope_once() -> None:
+    assert cluster_table(directed(MARKED), remembered(service()))["scope"] == [VIP, "5"]
+
+
+def test_a_destination_says_forwarding_tunnel_and_thresholds() -> None:
+    gue = {"host": "rs1", "forwarding": "tunnel", "tunnel_type": "gue", "tunnel_port": 6080, "upper_threshold": 9}
+    first, second = cluster_table(directed(service(real_servers=[gue, "rs2"])))["services"][0]["destinations"]
+    assert first == {
+        "destination": RS1,
+        "destination_port": 80,
+        "forwarding": "tunnel",
+        "weight": 1,
+        "upper_threshold": 9,
+        "lower_threshold": 0,
+        "tunnel_type": "gue",
+        "tunnel_port": 6080,
+        "tunnel_checksum": "none",
+    }
+    assert second["forwarding"] == "direct"
+    assert "tunnel_type" not in second
+
+
+def test_one_packet_is_said() -> None:
+    described = service(protocol="udp", one_packet=True)
+    assert cluster_table(directed(described))["services"][0]["one_packet"] is True
+
+
+def test_a_weight_that_is_described_anew_is_set_in_a_service_with_a_mark_too() -> None:
+    heavier = {**MARKED, "real_servers": ["rs1", {"host": "rs2", "weight": 5}]}
+    (reweighed,) = cluster_table(directed(heavier), remembered(MARKED))["reweighed"]
+    assert (reweighed["fwmark"], reweighed["destinations"][0]["weight"]) == (5, 5)
 
 
 def test_the_scope_holds_the_vips_of_now_and_of_the_last_run() -> None:
