@@ -1,0 +1,109 @@
+# SPDX-FileCopyrightText: 2026 The lvs.cluster contributors
+# SPDX-License-Identifier: BSD-2-Clause
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+"""Who brings the default gateway back at boot: for each program that configures networks the files of ours. Pure.
+
+Files of the user are never written to:
+
+* ifupdown runs the scripts in ``if-up.d`` after it has set its own gateway.
+* systemd-networkd cannot be told by a drop-in to leave a gateway out. It takes the first file that matches, so a copy
+  of the user's with our gateway goes before it. Files that netplan generates for it are hidden by one of the same name.
+* NetworkManager gets one more route with a better metric in its connection.
+* Where nobody is known, a unit of systemd sets it after the network.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Iterable, Sequence
+
+from ansible_collections.lvs.cluster.plugins.module_utils._gateway.model import Gateway
+
+UNIT = "lvs-cluster-gateway.service"
+UNIT_PATH = "/etc/systemd/system/" + UNIT
+IF_UP_PATH = "/etc/network/if-up.d/zz-lvs-cluster-gateway"  # scripts run in the order of their names
+NETWORKD_DIRECTORY = "/etc/systemd/network"
+
+_HEAD = "# Written by the Ansible module lvs.cluster.default_gateway, which overwrites what is changed here by hand.\n"
+_IF_UP = """\
+#!/bin/sh
+{head}# The default gateway of this real server, after what /etc/network/interfaces says.
+[ "$METHOD" != loopback ] || exit 0
+{commands}exit 0
+"""
+_UNIT = """\
+{head}[Unit]
+Description=Default gateway of this real server (lvs.cluster)
+After=network.target network-online.target
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+{commands}
+[Install]
+WantedBy=multi-user.target
+"""
+_NETWORKD_NOTE = "# Copy of {path} with another default gateway. It is made anew at each run, and hides the original.\n"
+
+
+def if_up_text(gateways: Iterable[Gateway]) -> str:
+    """The script for ifupdown. It runs after each interface, because each may bring a gateway of its own."""
+    commands = [f"ip {gateway.option} route replace {gateway.route} 2>/dev/null || true\n" for gateway in gateways]
+    return _IF_UP.format(head=_HEAD, commands="".join(commands))
+
+
+def unit_text(gateways: Iterable[Gateway], ip_program: str) -> str:
+    """The unit of systemd."""
+    lines = [f"ExecStart={ip_program} {gateway.option} route replace {gateway.route}\n" for gateway in gateways]
+    return _UNIT.format(head=_HEAD, commands="".join(lines))
+
+
+def networkd_path(interface: str, original: str) -> str:
+    """Where our copy of the file of an interface stands."""
+    name = original.rpartition("/")[2]
+    if not original.startswith(NETWORKD_DIRECTORY + "/"):
+        return f"{NETWORKD_DIRECTORY}/{name}"
+    return f"{NETWORKD_DIRECTORY}/00-lvs-cluster-{interface}.network"
+
+
+def networkd_text(original: str, path: str, gateways: Sequence[Gateway], interface: str) -> str:
+    """The text of our copy: the original, without default routes of these families, and with ours."""
+    versions: set[int] = {gateway.address.version for gateway in gateways}
+    sections = [_without_gateways(section, versions) for section in _sections(original)]
+    routes = [
+        f"\n[Route]\nGateway={gateway.address}\nMetric={gateway.metric}\n"
+        for gateway in gateways
+        if gateway.interface == interface
+    ]
+    text = "".join(sections)
+    return _HEAD + _NETWORKD_NOTE.format(path=path) + text.rstrip("\n") + "\n" + "".join(routes)
+
+
+def _sections(text: str) -> list[str]:
+    return re.split(r"^(?=\[)", text, flags=re.MULTILINE)
+
+
+def _without_gateways(section: str, versions: set[int]) -> str:
+    name = section.partition("]")[0]
+    if name == "[Network":
+        return "".join(
+            line
+            for line in section.splitlines(keepends=True)
+            if not (line.startswith("Gateway=") and _version_of(line.partition("=")[2]) in versions)
+        )
+    if name != "[Route":
+        return section
+    values = dict(line.partition("=")[::2] for line in section.splitlines() if "=" in line)
+    is_default = values.get("Destination", "default").strip() in ("default", "0.0.0.0/0", "::/0")
+    return "" if is_default and _version_of(values.get("Gateway", "")) in versions else section
+
+
+def _version_of(gateway: str) -> int:
+    """The address family of a gateway; ``_dhcp4`` and ``_ipv6ra`` say it too."""
+    return 6 if ":" in gateway or "ipv6ra" in gateway else 4 if gateway.strip() else 0
+
+
+def networkmanager_words(gateway: Gateway) -> tuple[str, str]:
+    """The property and the value of our route in a connection."""
+    network = "0.0.0.0/0" if gateway.address.version == 4 else "::/0"
+    return f"ipv{gateway.address.version}.routes", f"{network} {gateway.address} {max(1, gateway.metric)}"
