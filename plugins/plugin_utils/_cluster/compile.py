@@ -35,7 +35,7 @@ def compile_cluster(
     shared = {
         "director_failover": cluster.failover,
         "director_health_checks": cluster.health_checks,
-        "director_services": [_service(service) for service in cluster.services],
+        "director_services": _services(cluster.services),
         "director_fwmarks": _fwmarks(cluster.services),
         "director_kernel_modules": kernel_modules(cluster),
     }
@@ -99,7 +99,14 @@ def _vrrp(director: Director, cluster: Cluster, places: Places) -> dict[str, t.A
     }
 
 
-def _service(service: Service) -> dict[str, t.Any]:
+def _services(services: Sequence[Service]) -> list[dict[str, t.Any]]:
+    # Equal real servers are one object (RealServers.known), and share one part of the plans.
+    parts = {id(each): each for service in services for each in service.real_servers}
+    plans = {number: _real_server(each) for number, each in parts.items()}
+    return [_service(service, [plans[id(each)] for each in service.real_servers]) for service in services]
+
+
+def _service(service: Service, real_servers: list[dict[str, t.Any]]) -> dict[str, t.Any]:
     sorry = service.sorry_server
     is_marked = service.fwmark is not None
     return {
@@ -120,7 +127,7 @@ def _service(service: Service) -> dict[str, t.Any]:
         "helper": service.helper,
         "check": _check(service.check),
         "sorry_server": None if sorry is None else {"address": sorry.address, "port": sorry.port},
-        "real_servers": [_real_server(each) for each in service.real_servers],
+        "real_servers": real_servers,
     }
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from .hosts import Hosts
 from .inventory import Address
@@ -16,6 +16,17 @@ from .model import FORWARDING, MAX_THRESHOLD, MAX_WEIGHT, RealServer, Tunnel
 from .reach import Reach, check_family
 from .section import Section
 from .tunnels import TUNNEL_KEYS, read_tunnel, refuse_tunnel_keys
+
+_REQUIRED = ("host",)
+_OPTIONAL = (
+    "address",
+    "port",
+    "weight",
+    "forwarding",
+    "upper_threshold",
+    "lower_threshold",
+    *TUNNEL_KEYS,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +56,7 @@ class _Entry:
     upper_threshold: int = 0
     lower_threshold: int = 0
     #: Addresses given beside the host, by IP version; ``section`` is None for a host's name alone.
-    addresses: dict[int, str] = field(default_factory=dict)
+    addresses: Mapping[int, str] | None = None
     section: Section | None = None
 
 
@@ -56,6 +67,8 @@ class RealServers:
         self.mistakes = mistakes
         self.hosts = hosts
         self.reach = reach
+        #: Large clusters name the same real servers over and over: equal ones are one object.
+        self.known: dict[tuple[object, ...], RealServer] = {}
 
     def read(self, section: Section, setting: Setting) -> dict[int, list[RealServer]]:
         """The destinations for each family that the service has."""
@@ -75,22 +88,27 @@ class RealServers:
                     self.note_double(section, index, first, entry.host, doubles)
                     continue
                 # Without an address there is a mistake already; the entry stays for the checks that need none.
-                members.append(
-                    RealServer(
-                        entry.host,
-                        address or "",
-                        entry.port,
-                        entry.weight,
-                        entry.forwarding,
-                        entry.tunnel,
-                        entry.upper_threshold,
-                        entry.lower_threshold,
-                    )
-                )
+                members.append(self.real_server(entry, entry.host, address or ""))
         for entry in entries:
             if entry is not None and entry.host is not None and entry.addresses:
                 self.hosts.claim_given(entry.host, entry.addresses.values())
         return read
+
+    def real_server(self, entry: _Entry, host: str, address: str) -> RealServer:
+        said = (
+            host,
+            address,
+            entry.port,
+            entry.weight,
+            entry.forwarding,
+            entry.tunnel,
+            entry.upper_threshold,
+            entry.lower_threshold,
+        )
+        known = self.known.get(said)
+        if known is None:
+            known = self.known[said] = RealServer(*said)
+        return known
 
     def note_double(self, section: Section, index: int, first: int, host: str, doubles: set[int]) -> None:
         if index not in doubles:
@@ -115,16 +133,8 @@ class RealServers:
             self.mistakes,
             section.at(path),
             entry,
-            required=("host",),
-            optional=(
-                "address",
-                "port",
-                "weight",
-                "forwarding",
-                "upper_threshold",
-                "lower_threshold",
-                *TUNNEL_KEYS,
-            ),
+            required=_REQUIRED,
+            optional=_OPTIONAL,
         )
         weight = own.integer("weight", 1, 0, MAX_WEIGHT, "0 sends no new connections")
         forwarding = own.choice("forwarding", setting.forwarding, FORWARDING)
@@ -132,7 +142,8 @@ class RealServers:
         read.tunnel = read_tunnel(own, setting.tunnel) if forwarding == "tunnel" else None
         if forwarding != "tunnel":
             refuse_tunnel_keys(own, forwarding)
-        self.thresholds(own, read)
+        if own.has("upper_threshold") or own.has("lower_threshold"):
+            self.thresholds(own, read)
         host = own.get("host")
         if isinstance(host, str):
             read.host = str(host)
@@ -142,8 +153,10 @@ class RealServers:
         return read
 
     def port(self, own: Section, setting: Setting, forwarding: str) -> int:
+        if not own.has("port"):
+            return setting.port or 0
         port = own.integer("port", setting.port or 0, 1, 65535, "one port")
-        if not own.has("port") or setting.port is None or port == setting.port:
+        if setting.port is None or port == setting.port:
             return port
         if setting.port == 0:
             if port not in (0, setting.only_port):
@@ -183,13 +196,14 @@ class RealServers:
             self.hosts.note_unknown_host(own, "host", host)
         elif host not in self.hosts.known_real_servers:
             own.name("host")
+        read.addresses = given = {}
         for address in own.address_of_each_family("address"):
             if setting.vips and address.version not in setting.vips and read.forwarding != "tunnel":
                 check_family(own, "address", address, next(iter(setting.vips.values())), read.forwarding)
             owner = self.hosts.owners.get(str(address), host)
             if owner != host:
                 own.note("address", f"{address} is the address of {owner}, not of {host}.", f"Write host: {owner}.")
-            read.addresses[address.version] = str(address)
+            given[address.version] = str(address)
 
     def address(self, section: Section, index: int, entry: _Entry, vip: Address | None) -> str | None:
         """Where the real server gets the packets for ``vip``.
@@ -200,9 +214,10 @@ class RealServers:
         host = t.cast(str, entry.host)
         if entry.section is not None and entry.section.has("address"):
             version = vip.version if vip is not None else 0
-            given = entry.addresses.get(version)
-            if given is None and (entry.forwarding == "tunnel" or version == 0 or not entry.addresses):
-                given = next(iter(entry.addresses.values()), None)
+            addresses = entry.addresses or {}
+            given = addresses.get(version)
+            if given is None and (entry.forwarding == "tunnel" or version == 0 or not addresses):
+                given = next(iter(addresses.values()), None)
             elif given is None and host in self.hosts.known_real_servers:
                 given = self.hosts.known_real_servers[host].texts.get(version)
             address = given

@@ -107,11 +107,11 @@ class Section:
         optional: Collection[str],
         later: Collection[str],
     ) -> None:
-        supported = [*required, *optional]
         meant = set()
         for key, given in value.items():
-            if key in supported:
+            if key in required or key in optional:
                 continue
+            supported = [*required, *optional]
             if key in later:
                 if given is not None:
                     self.note(str(key), f"{key} is not supported yet.", "Leave it out.")

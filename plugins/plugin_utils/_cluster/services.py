@@ -34,6 +34,22 @@ from .section import Section
 from .sorry import SorryServers
 from .tunnels import TUNNEL_KEYS, read_tunnel
 
+_REQUIRED = ("name", "vip", "ports", "real_servers")
+_OPTIONAL = (
+    "protocol",
+    "fwmark",
+    "forwarding",
+    "scheduler",
+    "scheduler_flags",
+    "persistence",
+    "persistence_netmask",
+    "one_packet",
+    "helper",
+    *TUNNEL_KEYS,
+    "check",
+    "sorry_server",
+    "firewall_ports",
+)
 #: A mark that is still to be chosen.
 _TO_CHOOSE = 0
 
@@ -90,22 +106,8 @@ class Services:
             self.mistakes,
             f"services[{index}]",
             entry,
-            required=("name", "vip", "ports", "real_servers"),
-            optional=(
-                "protocol",
-                "fwmark",
-                "forwarding",
-                "scheduler",
-                "scheduler_flags",
-                "persistence",
-                "persistence_netmask",
-                "one_packet",
-                "helper",
-                *TUNNEL_KEYS,
-                "check",
-                "sorry_server",
-                "firewall_ports",
-            ),
+            required=_REQUIRED,
+            optional=_OPTIONAL,
             later=("persistence_engine",),
         )
         if not section.is_mapping:
