@@ -26,7 +26,14 @@ from kernel_tools import ModuleRun, Tool
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 COLLECTION = "lvs.cluster."
-OTHERS = ("ansible.builtin.assert", "ansible.builtin.copy", "ansible.builtin.debug")
+OTHERS = (
+    "ansible.builtin.assert",
+    "ansible.builtin.command",
+    "ansible.builtin.copy",
+    "ansible.builtin.debug",
+    "ansible.builtin.meta",
+    "ansible.builtin.wait_for_connection",
+)
 MODULES = sorted(path.stem for path in (CHECKOUT / "plugins/modules").glob("*.py"))
 PAGES = ("docs/ipvs.md", "README.md")
 
@@ -91,9 +98,27 @@ PREPARATIONS: dict[tuple[str, str], list[str]] = {
     ("fwmark", "Keep the marks for the next boot, for a unit that runs nft -f"): [],
     ("fwmark", "Take HTTPS out of the mark"): [],
     ("fwmark", "Remove a mark, all its addresses, protocols and ports"): [],
+    ("nat", "Let the real servers get out, and give the mail server an address of its own"): [],
+    ("nat", "Keep the rules for the next boot, for a unit that runs nft -f"): [],
+    ("nat", "Serve clients in the real servers' own network, and FTP through NAT"): [],
+    ("nat", "Translate nothing any more"): [],
+    ("firewall", "Let in what the cluster needs, and nothing else"): [
+        "mkdir -p /run/systemd/system",
+        f"ln -s {CHECKOUT}/tests/kernel/systemd_stand_in /run/bin/systemctl",
+        f"ln -s {CHECKOUT}/tests/kernel/systemd_stand_in /run/bin/systemd-run",
+    ],
+    ("firewall", "Take a new connection"): [],
+    ("firewall", "See whether the host still lets us in"): [],
+    ("firewall", "Keep the change"): [],
+    ("firewall", "Filter nothing any more"): ["rm -r /run/systemd /run/bin/systemctl /run/bin/systemd-run"],
     ("arp_hide", "Hold the VIPs of the cluster, also after a reboot"): ETH0,
     ("arp_hide", "Hold exactly these VIPs, on a dummy interface"): [],
     ("arp_hide", "This host is no real server of the VIP any more"): [],
+    ("tunnel", "Receive IPIP for a VIP"): ["ip address add 203.0.113.21/24 dev lo"],
+    ("tunnel", "Receive IPIP over both address families, and GUE, on links of 1400 bytes"): [],
+    ("tunnel", "This host is no real server by tunnel any more"): [],
+    ("default_gateway", "Answer clients through the directors"): ETH0,
+    ("default_gateway", "Give the old gateway back"): [],
     ("host_info", "Look at the host"): ETH0,
     ("host_info", "See that the daemon runs"): [],
     ("host_info", "Look for what keeps two directors from hearing each other, or from translating addresses"): [
@@ -218,7 +243,7 @@ class Play:
         assert where in PREPARATIONS, f"say in PREPARATIONS what {where} presupposes"
         self._prepare(PREPARATIONS[where])
         module = next(key for key in task if "." in key)
-        assert task.keys() <= {"name", "register", "loop", "when", module}, where
+        assert task.keys() <= {"name", "register", "loop", "when", "changed_when", module}, where
         if "when" in task and not self._templated("{{ " + task["when"] + " }}", None):
             return
         results = []

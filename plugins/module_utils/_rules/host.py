@@ -48,8 +48,9 @@ class Host:
 
     def read(self) -> list[Held]:
         """What each place holds."""
+        tables, complaint = self._tables_of_nftables()
         return [
-            self._held_by_nftables() if place == NFTABLES else self._held_by_iptables(place)
+            self._held_by_nftables(tables, complaint) if place == NFTABLES else self._held_by_iptables(place, tables)
             for variant in self.variants
             for place in variant
         ]
@@ -127,10 +128,19 @@ class Host:
             raise RefusedError(f"{place.program} does not take the rules: {clause(errors or output) or code}.")
         return output
 
-    def _held_by_nftables(self) -> Held:
-        code, output, errors = self._programs.run([*self._programs.command("nft"), "list", "tables", "inet"])
-        if code or f"table inet {self._ruleset.name}" not in output.splitlines():
-            return Held(NFTABLES, complaint=clause(errors or output) if code else "")
+    def _tables_of_nftables(self) -> tuple[frozenset[tuple[str, str]] | None, str]:
+        """Family and name of all tables, or None and why nft does not say."""
+        if not self._programs.has("nft"):
+            return None, ""
+        code, output, errors = self._programs.run([*self._programs.command("nft"), "list", "tables"])
+        if code:
+            return None, clause(errors or output)
+        words = [line.split() for line in output.splitlines()]
+        return frozenset((each[1], each[2]) for each in words if len(each) == 3), ""
+
+    def _held_by_nftables(self, tables: frozenset[tuple[str, str]] | None, complaint: str) -> Held:
+        if tables is None or ("inet", self._ruleset.name) not in tables:
+            return Held(NFTABLES, complaint=complaint)
         code, output, errors = self._programs.run(self._printing_nftables())
         return Held(NFTABLES, complaint=clause(errors or output)) if code else Held(NFTABLES, output)
 
@@ -138,21 +148,13 @@ class Host:
         # Without counters and without what sets have learnt from packets.
         return [*self._programs.command("nft"), "-s", "-t", "list", "table", "inet", self._ruleset.name]
 
-    def _held_by_iptables(self, place: Place) -> Held:
-        tables = self._tables_of_nftables()
+    def _held_by_iptables(self, place: Place, tables: frozenset[tuple[str, str]] | None) -> Held:
         if not any(self._programs.has_table(place, table, tables) for table in self._ruleset.tables):
             return Held(place)
         code, output, errors = self._programs.run(self._programs.command(f"{place.program}-save"))
         if code:
             return Held(place, complaint=clause(errors or output))
         return Held(place, iptables.held_text(self._ruleset.name, output))
-
-    def _tables_of_nftables(self) -> frozenset[tuple[str, str]] | None:
-        if not self._programs.has("nft"):
-            return None
-        code, output, _errors = self._programs.run([*self._programs.command("nft"), "list", "tables"])
-        words = [line.split() for line in output.splitlines()]
-        return None if code else frozenset((each[1], each[2]) for each in words if len(each) == 3)
 
     def _families(self) -> list[str]:
         return [family for family in FAMILIES if family == "ipv4" or _IPV6.exists()]
