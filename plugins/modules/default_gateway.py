@@ -71,19 +71,9 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Answer clients through the directors; come back by itself when nobody confirms it
+- name: Answer clients through the directors
   lvs.cluster.default_gateway:
     gateways: [192.0.2.1]
-    undo_after: 30
-  register: gateway
-
-- name: Come in by a new connection
-  ansible.builtin.meta: reset_connection
-
-- name: Keep it
-  ansible.builtin.command:
-    argv: [systemctl, stop, "{{ gateway.undo }}"]
-  when: gateway.undo is not none
 
 - name: Give the old gateway back
   lvs.cluster.default_gateway:

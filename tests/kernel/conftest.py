@@ -41,12 +41,17 @@ def run_module() -> ModuleRun:
 @pytest.fixture
 def boot_files() -> Iterator[None]:
     """Folders of the machine that may be written to: in here they lie in memory."""
+    for program in ("modprobe overlay", "mkdir -p /run/etc/upper /run/etc/work"):
+        subprocess.run(program.split(), check=True)
+    layers = "lowerdir=/etc,upperdir=/run/etc/upper,workdir=/run/etc/work"
+    subprocess.run(["mount", "-t", "overlay", "-o", layers, "etc", "/etc"], check=True)
     folders = ("/etc/systemd/system", "/etc/sysctl.d")
     for folder in folders:
         subprocess.run(["mount", "-t", "tmpfs", "none", folder], check=True)
     yield
-    for folder in folders:
+    for folder in (*folders, "/etc"):
         subprocess.run(["umount", folder], check=True)
+    subprocess.run(["rm", "-rf", "/run/etc"], check=True)
 
 
 @pytest.fixture
