@@ -215,6 +215,9 @@ def _forget(draft: _Draft, record: Record) -> None:
     wanted = files_for(record, draft.host.ip_program)
     if UNIT_PATH not in wanted and draft.host.enabled_by:
         draft.do(DisableUnit())
+    if UNIT_PATH not in wanted and UNIT_PATH in draft.host.files and draft.host.systemd == "running":
+        # Without its file it would stay active until the next boot.
+        draft.do(TellSystemd(("stop", UNIT)))
     for path in (UNIT_PATH, SYSCTL_PATH):
         if path in wanted and draft.host.files.get(path) != wanted[path]:
             draft.do(WriteFile(path, wanted[path]))

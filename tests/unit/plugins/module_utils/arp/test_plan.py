@@ -251,6 +251,7 @@ def test_a_persistent_vip_goes_the_other_way_round() -> None:
         "sysctl -w net.ipv4.conf.eth0.arp_ignore=0",
         "sysctl -w net.ipv4.conf.eth0.arp_announce=0",
         f"systemctl disable {UNIT}",
+        f"systemctl stop {UNIT}",
         f"rm {UNIT_PATH}",
         f"rm {SYSCTL_PATH}",
         "systemctl daemon-reload",
