@@ -124,6 +124,6 @@ def test_only_the_active_director_answers_for_its_addresses(floating, client, ma
         out = asker.run(f"arping -c 3 -I eth0 {floating}").stdout
         answered = {line.split("[")[1].split("]")[0].upper() for line in out.splitlines() if "reply from" in line}
     else:
-        out = asker.run(f"ndisc6 --multiple --retry 1 --wait 2000 {floating} eth0").stdout
+        out = asker.run(f"ndisc6 -m -r 1 -w 2000 {floating} eth0").stdout
         answered = {line.split(": ")[1].strip().upper() for line in out.splitlines() if "link-layer address" in line}
     assert answered == {expected}
