@@ -12,6 +12,7 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from drive import CHECKOUT, DIRECTORS, EXAMPLE, SSH_CONFIG, await_that, ssh
@@ -27,7 +28,15 @@ LOCKED = {**OPEN, "ssh_sources": []}
 def firewall(**options: object) -> dict[str, object]:
     """What the module returns on the director."""
     environment = {**os.environ, "ANSIBLE_SSH_ARGS": f"-F {SSH_CONFIG} -o ControlPath=none", "ANSIBLE_NOCOLOR": "1"}
-    command = ["ansible", HOST, "--inventory", EXAMPLE, "--module-name", "lvs.cluster.firewall", "--one-line"]
+    command: list[str | Path] = [
+        "ansible",
+        HOST,
+        "--inventory",
+        EXAMPLE,
+        "--module-name",
+        "lvs.cluster.firewall",
+        "--one-line",
+    ]
     done = subprocess.run(
         [*command, "--args", json.dumps(options)],
         cwd=CHECKOUT,
@@ -44,7 +53,17 @@ def firewall(**options: object) -> dict[str, object]:
 
 def is_reachable() -> bool:
     """Whether a new connection gets in."""
-    command = ["ssh", "-F", SSH_CONFIG, "-o", "ControlPath=none", "-o", "ConnectTimeout=3", HOST, "true"]
+    command: list[str | Path] = [
+        "ssh",
+        "-F",
+        SSH_CONFIG,
+        "-o",
+        "ControlPath=none",
+        "-o",
+        "ConnectTimeout=3",
+        HOST,
+        "true",
+    ]
     return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode == 0
 
 

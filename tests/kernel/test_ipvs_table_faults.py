@@ -17,10 +17,11 @@ from typing import Any
 import pytest
 from kernel_tools import ModuleRun, Tool, run_program
 
-from ansible_collections.lvs.cluster.plugins.module_utils._ipvs import change, lock, netlink
+from ansible_collections.lvs.cluster.plugins.module_utils._ipvs import change, netlink
 from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.model import Table
 from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.netlink import Kernel
 from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.plan import plan
+from ansible_collections.lvs.cluster.plugins.module_utils._task import lock
 
 MANY = 600  # more than two batches
 FOREIGN = """\

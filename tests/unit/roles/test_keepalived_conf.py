@@ -112,8 +112,8 @@ NETWORKS: dict[str, t.Any] = {
 def marked(mark: int = 1000, family: str = "ipv4", **keys: t.Any) -> dict[str, t.Any]:
     real_servers = [{"address": "192.0.2.21" if family == "ipv4" else "2001:db8:2::21", "port": 0}]
     return {
-        **{"name": "web", "fwmark": mark, "family": family, "address": None, "port": 0, "protocol": "tcp"},
-        **{"forwarding": "direct", "check": TCP_80, "real_servers": real_servers},
+        "name": "web", "fwmark": mark, "family": family, "address": None, "port": 0, "protocol": "tcp",
+        "forwarding": "direct", "check": TCP_80, "real_servers": real_servers,
         **keys,
     }
 
@@ -257,7 +257,7 @@ def test_adverts_say_the_same_whatever_the_vips_are() -> None:
 
 def test_a_marked_service_has_its_family_and_neither_protocol_nor_ports() -> None:
     text = lines("marks")
-    headings = [(text[number], text[number + 1]) for number, line in enumerate(text) if line.startswith("virtual_s")]
+    headings = [(line, text[number + 1]) for number, line in enumerate(text) if line.startswith("virtual_s")]
     assert headings == [
         ("virtual_server fwmark 1000 {", "ip_family inet"),
         ("virtual_server fwmark 1000 {", "ip_family inet6"),
