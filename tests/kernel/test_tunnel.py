@@ -223,6 +223,7 @@ def test_create_change_and_delete_each_twice_in_check_and_in_real_mode(run_modul
         tool(program, "-t", "mangle", "-A", "OUTPUT", "-p", "tcp", "-j", "ACCEPT")
     pristine = state(tool)
     gue: dict[str, Any] = {"type": "gue", "port": 6080}
+    parameters: dict[str, Any]
     for parameters in (
         {"tunnels": [{"type": "ipip"}], "vips": [VIP]},
         {"tunnels": [{"type": "ipip"}, {**gue, "family": "ipv6"}, gue], "vips": [VIP, VIP6], "mss": "1300"},

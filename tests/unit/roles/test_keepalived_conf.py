@@ -112,8 +112,15 @@ NETWORKS: dict[str, t.Any] = {
 def marked(mark: int = 1000, family: str = "ipv4", **keys: t.Any) -> dict[str, t.Any]:
     real_servers = [{"address": "192.0.2.21" if family == "ipv4" else "2001:db8:2::21", "port": 0}]
     return {
-        "name": "web", "fwmark": mark, "family": family, "address": None, "port": 0, "protocol": "tcp",
-        "forwarding": "direct", "check": TCP_80, "real_servers": real_servers,
+        "name": "web",
+        "fwmark": mark,
+        "family": family,
+        "address": None,
+        "port": 0,
+        "protocol": "tcp",
+        "forwarding": "direct",
+        "check": TCP_80,
+        "real_servers": real_servers,
         **keys,
     }
 
