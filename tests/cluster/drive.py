@@ -15,7 +15,8 @@ from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 LAB = CHECKOUT / "tests/lab/lab"
-EXAMPLE = CHECKOUT / "examples/direct-pair/inventory.yml"
+#: Which example stands in the lab; tests of another one are not collected.
+EXAMPLE = CHECKOUT / "examples" / (os.environ.get("LVS_EXAMPLE") or "direct-pair") / "inventory.yml"
 NAMESPACE = os.environ.get("LVS_LAB_NAME") or "lvs-lab"
 SSH_CONFIG = Path("/run/lvs-labs") / NAMESPACE / "ssh_config"
 VIP = "192.0.2.100"
@@ -124,10 +125,10 @@ def holders(vip: str = VIP) -> list[str]:
     return [name for name in DIRECTORS if vip in ssh(name, "ip -brief address show", check=False)]
 
 
-def active_director() -> str:
+def active_director(vip: str = VIP) -> str:
     """The one director that has the VIP; awaits that there is one."""
-    await_that(lambda: len(holders()) == 1, "exactly one director holds the VIP")
-    return holders()[0]
+    await_that(lambda: len(holders(vip)) == 1, "exactly one director holds the VIP")
+    return holders(vip)[0]
 
 
 @dataclass(frozen=True)

@@ -4,48 +4,14 @@
 
 from __future__ import annotations
 
-import re
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 
-import pytest
 from drive import DIRECTORS, EXAMPLE, VIP, active_director, await_that, holders, playbook, ssh
-
-
-@dataclass(frozen=True)
-class Finding:
-    host: str
-    found: str
-    cause: str
-    remedy: str
-
-
-def findings() -> list[Finding]:
-    """What verify ends with; it has to fail."""
-    run = playbook("lvs.cluster.verify")
-    assert run.code != 0, run.output
-    pattern = r"^\s*(?P<host>[\w, ]+): (?P<found>.+?) Cause: (?P<cause>.+?) Remedy: (?P<remedy>.+)$"
-    lines = run.output.partition("not as described:")[2].splitlines()
-    # The message is printed twice (once as the error, once as the result of the task).
-    named = {Finding(**match.groupdict()) for match in (re.match(pattern, line) for line in lines) if match}
-    assert named, run.output
-    return sorted(named, key=lambda finding: (finding.host, finding.found))
+from faults import all_broken, assert_named, broken, findings
 
 
 def table(director: str) -> str:
     return ssh(director, "ipvsadm -Sn")
-
-
-@contextmanager
-def broken(machine: str, command: str, mend: str) -> Iterator[None]:
-    """A fault on one machine, taken back at the end."""
-    ssh(machine, command)
-    try:
-        yield
-    finally:
-        ssh(machine, mend)
 
 
 def test_a_vip_that_was_removed_from_a_real_server_is_named():
@@ -125,8 +91,35 @@ def test_without_clients_the_controller_sends_the_packets(tmp_path):
     assert "No service answers from here" in run.output
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _the_cluster_is_as_described_when_all_is_mended() -> Iterator[None]:
-    yield
-    run = playbook("lvs.cluster.verify")
-    assert run.code == 0, run.output
+def test_what_drops_adverts_or_packets_to_the_vip_is_named_before_it_does_harm(active, standby):
+    conf = "/etc/keepalived/keepalived.conf"
+    with all_broken(
+        (active, "iptables -I INPUT -p vrrp -j DROP", "iptables -D INPUT -p vrrp -j DROP"),
+        (standby, f"iptables -I INPUT -d {VIP} -j DROP", f"iptables -D INPUT -d {VIP} -j DROP"),
+        ("rs1", "sysctl -qw net.ipv4.conf.eth0.arp_announce=0", "sysctl -qw net.ipv4.conf.eth0.arp_announce=2"),
+    ):
+        found = findings()
+    assert_named(
+        found,
+        (active, "drops the adverts of the other directors: iptables -A INPUT -p vrrp -j DROP"),
+        (standby, f"drops what clients send to {VIP}: iptables -A INPUT -d {VIP}/32 -j DROP"),
+        ("rs1", "arp_announce is 0"),
+    )
+    with all_broken(
+        (standby, f"sed -i.before 's/^global_defs {{/&\\n    vrrp_strict/' {conf}", f"mv {conf}.before {conf}"),
+        (
+            active,
+            "sysctl -qw net.ipv4.vs.expire_quiescent_template=0",
+            "sysctl -qw net.ipv4.vs.expire_quiescent_template=1",
+        ),
+    ):
+        found = findings()
+    assert_named(found, (active, "expire_quiescent_template is 0 instead of 1"), (standby, "vrrp_strict"))
+
+
+def test_packets_from_a_real_server_prove_nothing_and_this_is_said(tmp_path):
+    inventory = tmp_path / "inventory.yml"
+    text = EXAMPLE.read_text(encoding="utf-8").partition("    clients:")[0]
+    inventory.write_text(text + "    clients:\n      hosts: {rs2: {}}\n", encoding="utf-8")
+    shutil.copytree(EXAMPLE.parent / "group_vars", tmp_path / "group_vars")
+    assert_named(findings(inventory), ("rs2", "The packets were sent from this real server"))

@@ -130,10 +130,14 @@ def tunnel_words(real_server: SeenHost) -> dict[str, Values]:
     return words
 
 
-def tunnel_drops(real_server: SeenHost) -> list[str]:
-    """Rules of this real server that drop what the directors send through tunnels."""
-    found = [rule for word in tunnel_words(real_server) for rule in _rules(real_server, word)]
-    return [rule for rule in found if not _CONDITION.search(rule)]
+def tunnel_drops(real_server: SeenHost) -> dict[str, str]:
+    """Rules of this real server that drop what the directors send through tunnels, each with the tunnel's type."""
+    return {
+        rule: str(tunnel["type"])
+        for word, tunnel in tunnel_words(real_server).items()
+        for rule in _rules(real_server, word)
+        if not _CONDITION.search(rule)
+    }
 
 
 def check_tunnel_filters(view: View) -> Iterator[Finding]:
@@ -145,5 +149,5 @@ def check_tunnel_filters(view: View) -> Iterator[Finding]:
                 f"It drops what the directors send through the tunnel: {listed(drops, 'and')}.",
                 "The rule was added by hand or by another program.",
                 "Take the rule out, and where it is written down for the next boot.",
-                breaks=view.services_of(host.name, forwarding="tunnel"),
+                breaks=view.services_of(host.name, forwarding="tunnel", tunnels=list(drops.values())),
             )

@@ -30,7 +30,7 @@ def check_tunnels(view: View) -> Iterator[Finding]:
                     f"Nothing takes GUE packets on UDP port {tunnel['port']}.",
                     "The port was removed (ip fou), or the kernel module fou is not loaded.",
                     "Run site.yml again; see it with ip fou show.",
-                    breaks=view.services_of(host.name, forwarding="tunnel"),
+                    breaks=view.services_of(host.name, forwarding="tunnel", tunnels=["gue"]),
                     explains=frozenset(["tunnel"]),
                 )
 
@@ -70,7 +70,9 @@ def _devices(host: SeenHost, kind: str) -> list[Values]:
 
 def _device_findings(view: View, host: SeenHost, kind: str) -> Iterator[Finding]:
     devices = _devices(host, kind)
-    breaks = view.services_of(host.name, forwarding="tunnel")
+    # What comes in GUE comes out as IP in IP.
+    types = ["gre"] if kind in ("gre", "ip6gre") else ["ipip", "gue"]
+    breaks = view.services_of(host.name, forwarding="tunnel", tunnels=types)
     if not devices or not devices[0].get("up"):
         down = [str(device["interface"]) for device in devices if device["interface"] not in _FALLBACKS]
         yield Finding(

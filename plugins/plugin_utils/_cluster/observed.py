@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ipaddress
 import typing as t
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -380,19 +380,34 @@ class View:
         )
 
     def services_of(
-        self, real_server: str | None = None, *, forwarding: str | None = None, version: int | None = None
+        self,
+        real_server: str | None = None,
+        *,
+        forwarding: str | None = None,
+        version: int | None = None,
+        tunnels: Collection[str] = (),
     ) -> frozenset[ServiceKey]:
-        """Services with this real server, with destinations of this forwarding, of this IP version."""
+        """Services with this real server, with destinations of this forwarding (by tunnels of these types), of this IP
+        version."""
         return frozenset(
             key
             for key, service in self.by_key.items()
-            if self._has(service, host=real_server, forwarding=forwarding)
+            if self._has(service, host=real_server, forwarding=forwarding, tunnels=tunnels)
             and version in (None, version_of_service(service))
         )
 
-    def _has(self, service: Values, *, host: str | None = None, forwarding: str | None = None) -> bool:
+    def _has(
+        self,
+        service: Values,
+        *,
+        host: str | None = None,
+        forwarding: str | None = None,
+        tunnels: Collection[str] = (),
+    ) -> bool:
         return any(
-            host in (None, entry.get("host")) and forwarding in (None, forwarding_of(service, entry))
+            host in (None, entry.get("host"))
+            and forwarding in (None, forwarding_of(service, entry))
+            and (not tunnels or (entry.get("tunnel_type") or "ipip") in tunnels)
             for entry in service.get("real_servers") or ()
         )
 
