@@ -12,6 +12,7 @@ from .check_directors import is_without_ip_vs
 from .finding import Finding, Found, named
 from .mistakes import listed
 from .observed import (
+    TABLE_FILE,
     TABLE_UNIT,
     DestinationKey,
     SeenHost,
@@ -57,6 +58,51 @@ def check_tables(view: View, found: Found) -> Iterator[Finding]:
             yield from _table_differences(view, director, director.table)
     if view.is_checked:
         yield from _missing_destinations(view, compared, found)
+
+
+def check_table_at_boot(view: View) -> Iterator[Finding]:
+    """Where the modules own the table, the file that the boot loads has all that is described; weights may differ."""
+    for director in view.looked_at_directors:
+        if view.is_checked or TABLE_FILE not in director.files or not director.table_unit.get("enabled"):
+            continue
+        loaded = _loaded(director.files[TABLE_FILE] or ())
+        lacking = [
+            service["name"] if key not in loaded else f"{entry['host']} of {service['name']}"
+            for key, service in view.by_key.items()
+            for destination, entry in described_destinations(service).items()
+            if destination not in loaded.get(key, ())
+        ]
+        if lacking:
+            yield Finding(
+                director.name,
+                f"After a reboot its IPVS table lacks {listed(dict.fromkeys(lacking), 'and')}.",
+                f"{TABLE_FILE} was changed by hand, or the description was changed and site.yml not run.",
+                "Run site.yml again.",
+            )
+
+
+def _loaded(lines: Sequence[str]) -> dict[ServiceKey, set[DestinationKey]]:
+    """Services and destinations in lines as ``ipvsadm -Sn`` prints them."""
+    loaded: dict[ServiceKey, set[DestinationKey]] = {}
+    for words in (str(line).split() for line in lines):
+        if len(words) < 3 or words[0] not in ("-A", "-a") or words[1] not in _LOADED:
+            continue
+        if words[1] == "-f":
+            key: ServiceKey = ("fwmark", "ipv6" if "-6" in words else "ipv4", int(words[2]))
+        else:
+            key = (_LOADED[words[1]], *_address_and_port(words[2]))
+        destinations = loaded.setdefault(key, set())
+        if "-r" in words[:-1]:
+            destinations.add(_address_and_port(words[words.index("-r") + 1]))
+    return loaded
+
+
+_LOADED = {"-t": "tcp", "-u": "udp", "--sctp-service": "sctp", "-f": "fwmark"}
+
+
+def _address_and_port(text: str) -> DestinationKey:
+    address, _colon, port = text.rpartition(":")
+    return normal(address.strip("[]")), int(port)
 
 
 def _table_differences(view: View, director: SeenHost, table: t.Mapping[ServiceKey, Values]) -> Iterator[Finding]:

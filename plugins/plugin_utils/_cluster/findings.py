@@ -25,7 +25,7 @@ from .check_gateways import check_default_gateways, check_gateway_neighbours, ch
 from .check_packets import check_connections, check_neighbours, check_probe, check_prober, check_shares
 from .check_real_servers import check_arp_hiding, check_hidden_vips, check_listeners
 from .check_rules import check_compared, check_rules_at_boot
-from .check_tables import check_tables
+from .check_tables import check_table_at_boot, check_tables
 from .check_tunnels import check_tunnel_arrivals, check_tunnels
 from .finding import Finding, Found
 from .observed import Values, View
@@ -35,6 +35,7 @@ CAUSES: tuple[Callable[[View], Iterator[Finding]], ...] = (
     check_unreachable_hosts,
     check_daemon,
     check_table_unit,
+    check_table_at_boot,
     check_sysctls,
     check_kernel_modules,
     check_vip_holders,

@@ -25,6 +25,7 @@ DestinationKey = tuple[str, int]
 
 #: The unit of the role director that brings the table back at boot where the modules own it.
 TABLE_UNIT = "lvs-cluster-table"
+TABLE_FILE = "/etc/lvs-cluster/table.rules"
 #: The unit of the role director that brings marks, translations and the firewall back at boot, and what it runs.
 RULES_UNIT = "lvs-cluster-rules"
 RULES_SCRIPT = "/etc/lvs-cluster/load-rules"

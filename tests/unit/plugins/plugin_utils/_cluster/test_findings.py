@@ -691,6 +691,32 @@ def test_without_health_checks_the_modules_own_the_table(
         assert "health check" not in finding["cause"]
 
 
+BOOT = (
+    "-A -t 192.0.2.100:80 -s wlc",
+    f"-a -t 192.0.2.100:80 -r {RS1}:80 -g -w 1",
+    f"-a -t 192.0.2.100:80 -r {RS2}:80 -g -w 0",
+    "-A -t [2001:db8:2::100]:80 -s wlc",
+    f"-a -t [2001:db8:2::100]:80 -r [{RS1_6}]:80 -g -w 1",
+    f"-a -t [2001:db8:2::100]:80 -r [{RS2_6}]:80 -g -w 1",
+)
+
+
+@pytest.mark.parametrize(
+    ("lines", "lacking"),
+    [
+        (list(BOOT), []),
+        (list(BOOT[:3]), ["After a reboot its IPVS table lacks web6."]),
+        ([line for line in BOOT if f"-r {RS1}:" not in line], ["After a reboot its IPVS table lacks rs1 of web."]),
+        (None, ["After a reboot its IPVS table lacks web and web6."]),
+    ],
+)
+def test_the_table_of_the_boot_has_all_but_the_weights_as_described(lines: object, lacking: list[str]) -> None:
+    plans = example_plans(health_checks="none")
+    seen = observe(plans)
+    set_look("lb2", files={"/etc/lvs-cluster/table.rules": lines})(seen)
+    assert [finding["found"] for finding in cluster_findings(plans, seen)] == lacking
+
+
 def test_a_drain_is_called_a_drain() -> None:
     plans = example_plans(health_checks="none")
     seen = observe(plans)
