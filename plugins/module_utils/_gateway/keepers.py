@@ -67,8 +67,11 @@ def networkd_path(interface: str, original: str) -> str:
 
 
 def networkd_text(original: str, path: str, gateways: Sequence[Gateway], interface: str) -> str:
-    """The text of our copy: the original, without default routes of these families, and with ours."""
-    versions: set[int] = {gateway.address.version for gateway in gateways}
+    """The text of our copy: the original, with our default routes, and without those that ours take the place of.
+
+    Those with a worse metric stay in it: they are there, unused, before a reboot and after it.
+    """
+    versions: set[int] = {gateway.address.version for gateway in gateways if gateway.metric == 0}
     sections = [_without_gateways(section, versions) for section in _sections(original)]
     routes = [
         f"\n[Route]\nGateway={gateway.address}\nMetric={gateway.metric}\n"
@@ -95,7 +98,8 @@ def _without_gateways(section: str, versions: set[int]) -> str:
         return section
     values = dict(line.partition("=")[::2] for line in section.splitlines() if "=" in line)
     is_default = values.get("Destination", "default").strip() in ("default", "0.0.0.0/0", "::/0")
-    return "" if is_default and _version_of(values.get("Gateway", "")) in versions else section
+    is_best = values.get("Metric", "0").strip() in ("", "0")
+    return "" if is_default and is_best and _version_of(values.get("Gateway", "")) in versions else section
 
 
 def _version_of(gateway: str) -> int:

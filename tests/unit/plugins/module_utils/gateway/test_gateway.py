@@ -143,16 +143,18 @@ def test_what_is_taken_back_by_itself_restores_the_route_first_and_then_the_file
     ]
 
 
-def test_a_copy_for_networkd_leaves_out_the_default_routes_of_our_families_alone() -> None:
+def test_a_copy_for_networkd_leaves_out_only_the_default_routes_that_ours_take_the_place_of() -> None:
     original = (
         "[Match]\nName=eth0\n\n[Network]\nAddress=192.0.2.21/24\nGateway=192.0.2.254\nGateway=2001:db8::fe\n\n"
-        "[Route]\nGateway=192.0.2.254\n\n[Route]\nDestination=10.0.0.0/8\nGateway=192.0.2.253\n"
+        "[Route]\nGateway=192.0.2.254\n\n[Route]\nGateway=192.0.2.252\nMetric=100\n\n[Route]\nDestination=10.0.0.0/8\nGateway=192.0.2.253\n"
     )
-    text = keepers.networkd_text(original, "/etc/systemd/network/10-eth0.network", [OURS], "eth0")
+    both = [OURS, Gateway(ipaddress.ip_address("2001:db8::1"), "eth0", 1)]
+    text = keepers.networkd_text(original, "/etc/systemd/network/10-eth0.network", both, "eth0")
+    assert "Gateway=192.0.2.252\nMetric=100" in text
     assert "192.0.2.254" not in text
     assert "Gateway=2001:db8::fe" in text
     assert "Destination=10.0.0.0/8\nGateway=192.0.2.253" in text
-    assert text.endswith("\n[Route]\nGateway=192.0.2.1\nMetric=0\n")
+    assert text.endswith("\n[Route]\nGateway=192.0.2.1\nMetric=0\n\n[Route]\nGateway=2001:db8::1\nMetric=1\n")
 
 
 @pytest.mark.parametrize(
