@@ -14,6 +14,7 @@ from .observed import SeenHost, ServiceKey, Values, View, described_destinations
 
 #: Devices that the kernel makes with the module. They take packets only when nobody made a better one.
 _FALLBACKS = ("tunl0", "gre0", "ip6tnl0", "ip6gre0")
+_GRE = ("gre", "ip6gre")
 _MODULES = {"ipip": "ipip", "sit": "sit", "ip6tnl": "ip6_tunnel", "gre": "ip_gre", "ip6gre": "ip6_gre"}
 
 
@@ -71,7 +72,7 @@ def _devices(host: SeenHost, kind: str) -> list[Values]:
 def _device_findings(view: View, host: SeenHost, kind: str) -> Iterator[Finding]:
     devices = _devices(host, kind)
     # What comes in GUE comes out as IP in IP.
-    types = ["gre"] if kind in ("gre", "ip6gre") else ["ipip", "gue"]
+    types = ["gre"] if kind in _GRE else ["ipip", "gue"]
     breaks = view.services_of(host.name, forwarding="tunnel", tunnels=types)
     if not devices or not devices[0].get("up"):
         down = [str(device["interface"]) for device in devices if device["interface"] not in _FALLBACKS]
@@ -118,28 +119,39 @@ def check_tunnel_arrivals(view: View, found: Found) -> Iterator[Finding]:
     explained = broken(found)
     failing = [a.key for a in view.attempts if a.failed and a.key not in explained]
     for host in view.real_servers:
-        sent = {key: _sent(view, key, host.name) for key in failing}
-        kinds = _needed_kinds(host)
-        if not kinds or not any(sent.values()) or not host.interfaces_after or _arrived(host, kinds):
+        if not host.interfaces_after:
             continue
-        keys = frozenset(key for key, number in sent.items() if number)
-        yield Finding(
-            host.name,
-            f"The director sent it {sum(sent.values())} connections to {named(view, keys)} through the tunnel, but "
-            f"nothing arrived on {listed(_device_names(host, kinds), 'and')}.",
-            f"{_outer_text(host)} is filtered on the way or on this host.",
-            "Let it pass in every firewall between director and real server; see it with tcpdump -ni any on both.",
-            breaks=keys,
-        )
+        sent: dict[ServiceKey, int] = {}
+        types: list[str] = []
+        kinds: list[str] = []
+        # What comes in GUE comes out of the same device as IP in IP.
+        for group in (["gre"], ["ipip", "gue"]):
+            wanted = [kind for kind in _needed_kinds(host) if (kind in _GRE) == ("gre" in group)]
+            numbers = {key: _sent(view, key, host.name, group) for key in failing}
+            if any(numbers.values()) and not _arrived(host, wanted):
+                sent.update({key: number for key, number in numbers.items() if number})
+                types += group
+                kinds += wanted
+        if sent:
+            yield Finding(
+                host.name,
+                f"The director sent it {sum(sent.values())} connections to {named(view, sent)} through the tunnel, but "
+                f"nothing arrived on {listed(_device_names(host, kinds), 'and')}.",
+                f"{_outer_text(host, types)} is filtered on the way or on this host.",
+                "Let it pass in every firewall between director and real server; see it with tcpdump -ni any on both.",
+                breaks=frozenset(sent),
+            )
 
 
-def _sent(view: View, key: ServiceKey, host: str) -> int:
+def _sent(view: View, key: ServiceKey, host: str, types: Sequence[str]) -> int:
     service = view.by_key[key]
     numbers = counted(view, key)
     return sum(
         numbers.get(destination, 0)
         for destination, entry in described_destinations(service).items()
-        if entry.get("host") == host and forwarding_of(service, entry) == "tunnel"
+        if entry.get("host") == host
+        and forwarding_of(service, entry) == "tunnel"
+        and (entry.get("tunnel_type") or "ipip") in types
     )
 
 
@@ -156,9 +168,11 @@ def _arrived(host: SeenHost, kinds: Sequence[str]) -> bool:
     )
 
 
-def _outer_text(host: SeenHost) -> str:
+def _outer_text(host: SeenHost, types: Sequence[str]) -> str:
     texts: dict[str, None] = {}
     for tunnel in host.wanted.get("realserver_linux_tunnels") or ():
+        if tunnel["type"] not in types:
+            continue
         protocol = {"ipip": "IP protocol 4", "gre": "IP protocol 47 (GRE)"}.get(tunnel["type"])
         texts[protocol or f"UDP port {tunnel['port']} (GUE)"] = None
     return listed(texts, "or")

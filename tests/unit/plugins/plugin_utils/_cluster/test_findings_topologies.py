@@ -190,11 +190,13 @@ def device(on: str, name: str, **changes: object) -> Break:
     return apply
 
 
-def deaf(on: str) -> Break:
-    """Nothing arrives through its tunnels."""
+def deaf(on: str, name: str = "") -> Break:
+    """Nothing arrives through its tunnels, or through one of them."""
 
     def apply(seen: Observations) -> None:
-        seen["hosts"][on]["host_after"] = {"interfaces": copy.deepcopy(look(seen, on)["interfaces"])}
+        after = seen["hosts"][on]["host_after"]["interfaces"]
+        before = {each["name"]: each for each in look(seen, on)["interfaces"]}
+        after[:] = [copy.deepcopy(before[each["name"]]) if name in ("", each["name"]) else each for each in after]
 
     return apply
 
@@ -454,6 +456,18 @@ CASES: list[tuple[str, Cluster, list[Break], list[tuple[str, str]]]] = [
         [
             ("rs1", "The director sent it 30 connections to web, gue and gre through the tunnel, but nothing"),
             ("rs2", "nothing arrived on lvs-gre0 and lvs-ipip0"),
+        ],
+    ),
+    (
+        "one protocol filtered on the way",
+        TUNNEL,
+        [deaf("rs1", "lvs-gre0"), deaf("rs2", "lvs-gre0"), fail("192.0.2.102")],
+        [
+            (
+                "rs1",
+                "10 connections to gre through the tunnel, but nothing arrived on lvs-gre0. IP protocol 47 (GRE) is",
+            ),
+            ("rs2", "nothing arrived on lvs-gre0. IP protocol 47 (GRE) is filtered on the way"),
         ],
     ),
     ("a drop of some", TUNNEL, [drop("rs1", "ipip", "iptables -A INPUT -s 192.0.2.99/32 -p ipencap -j DROP")], []),
