@@ -90,7 +90,7 @@ def check_strict_keepalived(view: View) -> Iterator[Finding]:
 
 def is_strict(director: SeenHost) -> bool:
     lines = director.files.get(KEEPALIVED_CONF) or ()
-    return any(str(line).split("#")[0].split("!")[0].strip() == "vrrp_strict" for line in lines)
+    return any(re.split("[#!]", str(line), maxsplit=1)[0].strip() == "vrrp_strict" for line in lines)
 
 
 def check_vip_filters(view: View) -> Iterator[Finding]:

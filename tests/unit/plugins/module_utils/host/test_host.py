@@ -207,21 +207,21 @@ COMMIT
 COMMIT
 """
 NFTABLES = """table inet mine {
-	chain in {
-		type filter hook input priority filter; policy drop;
-		ip protocol vrrp drop
-		meta l4proto 112 counter packets 0 bytes 0 drop
-		meta l4proto gre accept
-		ip daddr 192.0.2.100 tcp dport 80 reject with icmp port-unreachable
-		udp dport 8848 drop
-	}
+    chain in {
+        type filter hook input priority filter; policy drop;
+        ip protocol vrrp drop
+        meta l4proto 112 counter packets 0 bytes 0 drop
+        meta l4proto gre accept
+        ip daddr 192.0.2.100 tcp dport 80 reject with icmp port-unreachable
+        udp dport 8848 drop
+    }
 }
 table inet lvs_cluster_firewall {
-	chain input {
-		ip protocol vrrp drop
-	}
+    chain input {
+        ip protocol vrrp drop
+    }
 }
-"""
+""".replace("    ", "\t")
 
 
 @pytest.mark.parametrize(
