@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,9 +36,10 @@ def cluster() -> Iterator[None]:
             f"converge -s {STANDING}.",
             2,
         )
-    run = playbook("lvs.cluster.verify")
-    if run.code:
-        pytest.exit(f"The cluster is not as described before the tests begin:\n{run.output}", 2)
+    if "MOLECULE_SCENARIO_NAME" not in os.environ:  # whose own verify has just proven it
+        run = playbook("lvs.cluster.verify")
+        if run.code:
+            pytest.exit(f"The cluster is not as described before the tests begin:\n{run.output}", 2)
     yield
     run = playbook("lvs.cluster.verify")
     assert run.code == 0, run.output

@@ -93,7 +93,12 @@ def playbook_process(
     """Starts ansible-playbook, in a process group of its own; `inside` the lab's network, else outside of it."""
     extra = ["--extra-vars", json.dumps(variables)] if variables else []
     place = ["ip", "netns", "exec", NAMESPACE] if inside else []
-    environment = {**os.environ, "ANSIBLE_SSH_ARGS": f"-F {SSH_CONFIG}", "ANSIBLE_NOCOLOR": "1"}
+    environment = {
+        **os.environ,
+        "ANSIBLE_SSH_ARGS": f"-F {SSH_CONFIG}",
+        "ANSIBLE_FORCE_COLOR": "0",
+        "ANSIBLE_NOCOLOR": "1",
+    }
     return subprocess.Popen(
         [*place, "ansible-playbook", playbook, "--inventory", inventory, *extra, *words],
         cwd=CHECKOUT,

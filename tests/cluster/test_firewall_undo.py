@@ -27,7 +27,12 @@ LOCKED = {**OPEN, "ssh_sources": []}
 
 def firewall(**options: object) -> dict[str, object]:
     """What the module returns on the director."""
-    environment = {**os.environ, "ANSIBLE_SSH_ARGS": f"-F {SSH_CONFIG} -o ControlPath=none", "ANSIBLE_NOCOLOR": "1"}
+    environment = {
+        **os.environ,
+        "ANSIBLE_SSH_ARGS": f"-F {SSH_CONFIG} -o ControlPath=none",
+        "ANSIBLE_FORCE_COLOR": "0",
+        "ANSIBLE_NOCOLOR": "1",
+    }
     command: list[str | Path] = [
         "ansible",
         HOST,

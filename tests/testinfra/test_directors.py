@@ -11,6 +11,11 @@ import pytest
 from conftest import addresses
 
 FORWARDING = {"direct": "-g", "nat": "-m", "tunnel": "-i"}
+TUNNELS = {
+    "ipip": " --tun-type ipip",
+    "gue": " --tun-type gue --tun-port 6080 --tun-nocsum",
+    "gre": " --tun-type gre --tun-nocsum",
+}
 
 
 def bracketed(address: str) -> str:
@@ -28,14 +33,14 @@ def described_lines(service):
     else:
         ports = [int(service.ports[0]) if service.ports else 0]
         keys = [f"{protocol} {bracketed(vip)}:{ports[0]}" for vip in service.vips]
-    tunnel = {"gue": " --tun-type gue --tun-port 6080", "gre": " --tun-type gre"}.get(service.tunnel_type, "")
+    tunnel = TUNNELS[service.tunnel_type] if service.forwarding == "tunnel" else ""
     for key in keys:
         yield f"-A {key} -s {service.scheduler}{persistence}"
         for member in service.members:
             port = ports[0] if service.marked else member.port or 0
             kind = FORWARDING[service.forwarding]
             words = f"-r {bracketed(member.address)}:{port} {kind} -w {member.weight}"
-            yield f"-a {key} {words}{tunnel if service.forwarding == 'tunnel' else ''}"
+            yield f"-a {key} {words}{tunnel}"
 
 
 def present_lines(host, example):

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 from ipaddress import ip_address
 
 VERSION = {"ipv4": "-4", "ipv6": "-6"}
@@ -50,8 +51,14 @@ def test_other_services_of_a_machine_have_no_vip(behind_gateway, machine, exampl
 def test_tunnels_are_up_and_let_packets_in_whose_way_back_is_another_one(with_tunnel, machine, example):
     host = machine(with_tunnel)
     types = {s.tunnel_type for s in example.services if s.forwarding == "tunnel" and with_tunnel in s.names}
-    links = host.check_output("ip -details -oneline link show up")
-    assert {"gre": "gre remote any" in links}.get("gre") is True or "gre" not in types
+    kinds = {
+        kind
+        for link in json.loads(host.check_output("ip -details -json link show up"))
+        if link["ifname"].startswith(("lvs-", "sit0")) and (kind := link.get("linkinfo", {}).get("info_kind"))
+    }
+    # What comes in GUE comes out of the device for IP in IP.
+    assert {"gre", "ip6gre"}.isdisjoint(kinds) == ("gre" not in types)
+    assert {"ipip", "sit", "ip6tnl"}.isdisjoint(kinds) == types.isdisjoint(("ipip", "gue"))
     listening = host.check_output("ip fou show")
     assert ("port 6080 gue" in listening) == ("gue" in types)
     assert host.sysctl("net.ipv4.conf.all.rp_filter") != 1
