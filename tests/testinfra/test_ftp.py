@@ -24,7 +24,7 @@ def test_files_come_whole_from_every_real_server(ftp, client, way):
             said = client.check_output(
                 f"{CURL} {way_of_this} --output /dev/null --write-out '%{{size_download}} ' ftp://{vip}/data ftp://{vip}/name"
             )
-            size, name, *dummy = said.split()
+            size, name = said.split()[:2]
             assert size == "100000"
             got.add(name)
     assert got == ftp.names
