@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The lvs.cluster contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The way back: with NAT answers must pass the director, with direct forwarding packets must reach the real server."""
+"""The way back: with NAT answers must pass the director, else they must not; and the way to direct real servers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from .finding import Finding, Found, broken, named
 from .mistakes import listed
-from .observed import SeenHost, Values, View, forwarding_of, normal, version_of
+from .observed import SeenHost, ServiceKey, Values, View, forwarding_of, normal, version_of
 
 
 def check_default_gateways(view: View) -> Iterator[Finding]:
@@ -96,6 +96,79 @@ def _is_near(director: SeenHost, address: str) -> bool:
     parsed = ipaddress.ip_address(address)
     return any(parsed in network for _interface, network in director.networks()) or any(
         normal(neighbour.get("address")) == address for neighbour in director.neighbours
+    )
+
+
+def check_ways_out(view: View, found: Found) -> Iterator[Finding]:
+    """With direct forwarding and tunnels the answers come from the VIP, which the active director has for its own.
+
+    Linux drops what comes in with one of its own addresses as source. A client on the real server's network gets its
+    answers without any gateway; so where the description itself wants this gateway, for services by NAT on the same
+    real server, only connections that fail make it a fault.
+    """
+    explained = broken(found)
+    for host in view.real_servers:
+        for version in (4, 6):
+            routes = [route for route in host.routes if route.get("family") == f"ipv{version}"]
+            gateway = normal(routes[0].get("gateway")) if routes else ""
+            vips = [vip for vip in _vips_of(host) if version_of(vip) == version]
+            owner = _director_of(view, gateway)
+            if not vips or not owner:
+                continue
+            failing = _failing_from_afar(view, host, vips) - explained
+            wanted = map(normal, host.wanted.get("realserver_linux_gateways") or ())
+            is_wanted = version in map(version_of, wanted)
+            if failing or not is_wanted:
+                yield _way_out_finding(view, host, gateway, owner, vips, failing, is_wanted=is_wanted)
+
+
+def _failing_from_afar(view: View, host: SeenHost, vips: list[str]) -> frozenset[ServiceKey]:
+    """Services on these VIPs that this real server answers past the director and that fail from other networks."""
+    direct = view.services_of(host.name, forwarding="direct") | view.services_of(host.name, forwarding="tunnel")
+    keys = view.services_on(vips) & direct
+    return frozenset(
+        attempts.key
+        for attempts in view.attempts
+        if attempts.failed and attempts.key in keys and not _is_local(host, attempts.tries[0].source)
+    )
+
+
+def _vips_of(host: SeenHost) -> list[str]:
+    return [normal(vip) for vip in host.wanted.get("realserver_linux_vips") or ()]
+
+
+def _director_of(view: View, address: str) -> str:
+    """Whose address it is, now or after a failover; nothing for that of another machine."""
+    if address in view.gateways:
+        return "the directors"
+    return next((director.name for director in view.looked_at_directors if director.places_of(address)), "")
+
+
+def _is_local(host: SeenHost, source: str) -> bool:
+    return bool(source) and any(ipaddress.ip_address(source) in network for _interface, network in host.networks())
+
+
+def _way_out_finding(
+    view: View,
+    host: SeenHost,
+    gateway: str,
+    owner: str,
+    vips: list[str],
+    failing: frozenset[ServiceKey],
+    *,
+    is_wanted: bool,
+) -> Finding:
+    return Finding(
+        host.name,
+        f"Its default gateway is {gateway} of {owner}, so what it answers from {listed(vips, 'and')} to clients on "
+        "other networks goes to a director, which drops what comes from its own VIP.",
+        "The description forwards to it by nat too, for which it needs that gateway."
+        if is_wanted
+        else "It was set by hand or by DHCP, or is left from forwarding by nat.",
+        f"Have {named(view, failing)} forwarded by nat too, or by other real servers."
+        if is_wanted
+        else "Give it a default gateway that is no director; see who sets it with ip -details route show default.",
+        breaks=failing,
     )
 
 

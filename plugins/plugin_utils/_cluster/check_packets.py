@@ -20,7 +20,6 @@ from .observed import (
     connections_of,
     described_destinations,
     destinations_of,
-    has_port,
     normal,
     version_of,
     vips_of,
@@ -151,7 +150,7 @@ def _failing_connections(view: View, attempts: Attempts) -> Finding:
             if is_sure
             else "A firewall on the director or on a real server, or a service that hangs."
         )
-        + _check_text(service),
+        + _check_text(service, attempts),
         "Follow one connection with tcpdump -ni any on the active director and on the real server.",
         breaks=frozenset([attempts.key]),
     )
@@ -161,11 +160,11 @@ def _unit(service: Values) -> str:
     return "datagrams" if service.get("protocol") == "udp" else "connections"
 
 
-def _check_text(service: Values) -> str:
-    """Why the health checks may be content all the same: they try another port than clients."""
+def _check_text(service: Values, attempts: Attempts) -> str:
+    """Why the health checks may be content all the same: they try another port than those that fail."""
     port = int((service.get("check") or {}).get("port") or 0)
     own = {int(entry.get("port") or 0) for entry in service.get("real_servers") or ()}
-    if not port or port in own or (own == {0} and has_port(service, port)):
+    if not port or port in (own if own != {0} else {each.port for each in attempts.failing}):
         return ""
     return f" The health check does not see it: it connects to port {port}."
 

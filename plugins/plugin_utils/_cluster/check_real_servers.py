@@ -5,11 +5,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from .finding import Finding
 from .mistakes import listed
-from .observed import ANY_ADDRESS, SeenHost, Values, View, key_of, normal, version_of
+from .observed import (
+    ANY_ADDRESS,
+    SeenHost,
+    ServiceKey,
+    Values,
+    View,
+    checked_port,
+    forwarding_of,
+    key_of,
+    normal,
+    version_of,
+    vips_of,
+)
 
 
 def check_hidden_vips(view: View) -> Iterator[Finding]:
@@ -89,20 +101,35 @@ def check_listeners(view: View) -> Iterator[Finding]:
         if not host.was_read:
             continue
         vips = {normal(vip) for vip in host.wanted.get("realserver_linux_vips") or ()}
-        faults: dict[tuple[str, int, tuple[str, ...]], list[str]] = {}
-        for wanted in host.wanted.get("realserver_linux_listeners") or ():
-            protocol, vip, port = key_of(wanted)
-            if protocol == "sctp":
-                continue
+        described = vips | view.own_addresses(host.name)
+        faults: dict[tuple[str, int, tuple[str, ...]], dict[str, frozenset[ServiceKey]]] = {}
+        for (protocol, address, port), keys in _needed_listeners(view, host).items():
             bound = _bound_addresses(host, protocol, port)
-            # With NAT it is the real server's own address.
-            if bound & {vip, ANY_ADDRESS[version_of(vip)], ANY_ADDRESS[6]}:
+            # With NAT, and for health checks, it is the real server's own address.
+            if bound & {address, ANY_ADDRESS[version_of(address)], ANY_ADDRESS[6]}:
                 continue
-            if not host.places_of(vip) and bound <= vips:
+            needed = {address, *(vip for key in keys for vip in vips_of(view.by_key[key]) if vip in vips)}
+            if bound <= described and not all(map(host.places_of, needed)):
                 continue  # A service that binds to the VIP cannot do so without it.
-            faults.setdefault((protocol, port, tuple(sorted(bound))), []).append(vip)
+            faults.setdefault((protocol, port, tuple(sorted(bound))), {})[address] = keys
         for (protocol, port, others), lacking in faults.items():
             yield _listener_finding(view, host, protocol, port, others, lacking)
+
+
+def _needed_listeners(view: View, host: SeenHost) -> dict[ServiceKey, frozenset[ServiceKey]]:
+    """Protocol, address and port of what has to listen on this real server, each with the services that need it."""
+    needed: dict[ServiceKey, frozenset[ServiceKey]] = {}
+    for wanted in host.wanted.get("realserver_linux_listeners") or ():
+        protocol, address, port = key_of(wanted)
+        if protocol != "sctp":
+            needed[protocol, address, port] = view.services_at(host.name, protocol, address, port)
+    for key, service in view.by_key.items():
+        for entry in service.get("real_servers") or ():
+            port = checked_port(service, entry)
+            if view.is_checked and port and entry.get("host") == host.name:
+                asked = ("tcp", normal(entry["address"]), port)
+                needed[asked] = needed.get(asked, frozenset()) | {key}
+    return needed
 
 
 def _bound_addresses(host: SeenHost, protocol: str, port: int) -> set[str]:
@@ -114,26 +141,45 @@ def _bound_addresses(host: SeenHost, protocol: str, port: int) -> set[str]:
 
 
 def _listener_finding(
-    view: View, host: SeenHost, protocol: str, port: int, others: Sequence[str], lacking: Sequence[str]
+    view: View,
+    host: SeenHost,
+    protocol: str,
+    port: int,
+    others: Sequence[str],
+    lacking: Mapping[str, frozenset[ServiceKey]],
 ) -> Finding:
-    breaks = frozenset().union(*(view.services_at(host.name, protocol, address, port) for address in lacking))
-    is_vip = bool(set(lacking) & set(view.vips))
+    breaks = frozenset().union(*lacking.values())
+    is_vip = bool(lacking.keys() & set(view.vips))
+    own = [address for address in lacking if address not in view.vips]
+    is_nat = any(forwarding == "nat" for key in breaks for forwarding in _forwardings(view.by_key[key], host.name))
     if others:
         anywhere = dict.fromkeys(ANY_ADDRESS[version_of(address)] for address in lacking)
+        if is_vip:
+            cause = "It is bound to one address, and with direct forwarding and tunnels packets arrive for the VIP."
+        elif is_nat:
+            cause = "It is bound to one address, and with NAT packets arrive for the real server's own one."
+        else:
+            cause = "It is bound to another address, and the health checks connect to the real server's own one."
         return Finding(
             host.name,
             f"What serves {protocol} port {port} listens on {listed(others, 'and')} only, not on "
             f"{listed(lacking, 'and')}.",
-            "It is bound to one address, and with direct forwarding and tunnels packets arrive for the VIP."
-            if is_vip
-            else "It is bound to one address, and with NAT packets arrive for the real server's own one.",
-            f"Let it listen on {listed(anywhere, 'and')} or on {'the VIP' if is_vip else listed(lacking, 'and')} too.",
+            cause,
+            f"Let it listen on {listed(anywhere, 'and')} or on {listed((['the VIP'] if is_vip else []) + own, 'and')} "
+            "too.",
             breaks=breaks,
         )
+    needing = [address for address in lacking if address in view.vips] or own
     return Finding(
         host.name,
-        f"Nothing listens on {protocol} port {port}, which {listed(lacking, 'and')} needs.",
+        f"Nothing listens on {protocol} port {port}, which {listed(needing, 'and')} needs."
+        if is_vip or is_nat
+        else f"Nothing listens on {protocol} port {port} of {listed(own, 'and')}, to which the health checks connect.",
         "The service is stopped, or it listens on another port.",
         f"Start it, and see it with ss -lnp '( sport = :{port} )'.",
         breaks=breaks,
     )
+
+
+def _forwardings(service: Values, host: str) -> set[str]:
+    return {forwarding_of(service, entry) for entry in service.get("real_servers") or () if entry.get("host") == host}

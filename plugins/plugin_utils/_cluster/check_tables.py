@@ -19,6 +19,7 @@ from .observed import (
     ServiceKey,
     Values,
     View,
+    checked_port,
     described_destinations,
     destinations_of,
     forwarding_of,
@@ -266,8 +267,7 @@ def _is_faulty(found: Found, host: str, key: ServiceKey) -> bool:
 def _check_text(service: Values, entry: Values) -> str:
     check = service.get("check") or {}
     address, kind = normal(entry["address"]), check.get("type")
-    # Where no port is said, the check connects to the real server's own.
-    port = check.get("port") or entry.get("port") or service.get("port")
+    port = checked_port(service, entry) or entry.get("port") or service.get("port")
     where = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
     if kind in ("http", "https"):
         return f"curl -kv {kind}://{where}{check.get('path', '/')}"

@@ -21,7 +21,13 @@ from .check_directors import (
     check_vip_places,
 )
 from .check_filters import check_strict_keepalived, check_tunnel_filters, check_vip_filters, check_vrrp_filters
-from .check_gateways import check_default_gateways, check_gateway_neighbours, check_local_clients, check_segments
+from .check_gateways import (
+    check_default_gateways,
+    check_gateway_neighbours,
+    check_local_clients,
+    check_segments,
+    check_ways_out,
+)
 from .check_packets import check_connections, check_neighbours, check_probe, check_prober, check_shares
 from .check_real_servers import check_arp_hiding, check_hidden_vips, check_listeners
 from .check_rules import check_compared, check_rules_at_boot
@@ -60,6 +66,7 @@ CONSEQUENCES: tuple[Callable[[View, Found], Iterator[Finding]], ...] = (
     check_compared,
     check_tables,
     check_neighbours,
+    check_ways_out,
     check_local_clients,
     check_tunnel_arrivals,
     check_connections,

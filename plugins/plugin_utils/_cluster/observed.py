@@ -140,6 +140,17 @@ def forwarding_of(service: Values, entry: Values) -> str:
     return str(entry.get("forwarding") or service.get("forwarding") or "direct")
 
 
+def checked_port(service: Values, entry: Values) -> int:
+    """The TCP port that the health check of this real server connects to, at its own address; 0 for none.
+
+    Where the check names none it is the real server's own port.
+    """
+    check = service.get("check") or {}
+    if check.get("type") in (None, "none"):
+        return 0
+    return int(check.get("port") or entry.get("port") or service.get("port") or 0)
+
+
 @dataclass(frozen=True)
 class SeenHost:
     """One host: what it should be (``wanted`` are its role's variables) and what was seen of it."""

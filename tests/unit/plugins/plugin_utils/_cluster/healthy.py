@@ -8,7 +8,11 @@ import ipaddress
 import typing as t
 
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.inventory import Host
-from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.observed import normal, vips_of
+from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.observed import (
+    checked_port,
+    normal,
+    vips_of,
+)
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.probe import probe_connections
 
 Plans = dict[str, t.Any]
@@ -39,6 +43,7 @@ def observe(plans: Plans, hosts: t.Sequence[Host], *, source: str = "192.0.2.31"
         if plan["role"] != "director":
             _be_real_server(seen[name], plan, mac_of_gateway=_mac(looks[active], plans[active]))
     director = plans[active]["vars"]
+    _answer_checks(director["director_services"], looks)
     listeners = {name: looks[name]["listeners"] for name in plans}
     targets = probe_connections(director, listeners)
     for service, entry in zip(director["director_services"], seen[active]["ipvs_after"]["services"], strict=True):
@@ -175,6 +180,15 @@ def _be_real_server(seen: dict[str, t.Any], plan: t.Any, *, mac_of_gateway: str)
         look["neighbours"].append({"address": gateway, "mac": mac_of_gateway, "interface": "eth0"})
     if wanted.get("realserver_linux_tunnels"):
         _have_tunnels(seen, wanted)
+
+
+def _answer_checks(services: t.Sequence[t.Any], looks: dict[str, dict[str, t.Any]]) -> None:
+    for service in services:
+        for entry in service["real_servers"]:
+            port = checked_port(service, entry)
+            found = looks.get(entry["host"], {"listeners": []})["listeners"]
+            if port and not any(each["protocol"] == "tcp" and each["port"] == port for each in found):
+                found.append({"address": "::", "port": port, "protocol": "tcp"})
 
 
 def _have_tunnels(seen: dict[str, t.Any], wanted: t.Any) -> None:

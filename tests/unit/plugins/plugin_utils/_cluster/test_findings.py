@@ -243,7 +243,11 @@ def forget(name: str) -> Break:
 CASES: list[tuple[str, list[Break], list[tuple[str, str]]]] = [
     ("healthy", [], []),
     ("healthy after a failover", [move_vips_to_lb2], []),
-    ("healthy, real servers bind the VIPs themselves", [listen("rs1", VIP, VIP6), listen("rs2", "0.0.0.0", "::")], []),
+    (
+        "healthy, real servers bind the VIPs and their own addresses",
+        [listen("rs1", VIP, VIP6, RS1, RS1_6), listen("rs2", "0.0.0.0", "::")],
+        [],
+    ),
     (
         "healthy, all hides",
         [set_look("rs1", arp_ignore_all=1, arp_announce_all=2), set_interface("rs1", arp_ignore=0, arp_announce=0)],
@@ -260,7 +264,7 @@ CASES: list[tuple[str, list[Break], list[tuple[str, str]]]] = [
     ("both VIPs removed from rs1", [remove_address(VIP, VIP6, on="rs1"), connect(10)], [("rs1", f"{VIP} and {VIP6}")]),
     (
         "VIP removed, so the service on it stopped",
-        [remove_address(VIP, on="rs1"), listen("rs1", VIP6), take_out(RS1)],
+        [remove_address(VIP, on="rs1"), listen("rs1", VIP6, RS1_6), take_out(RS1)],
         [("rs1", f"does not have {VIP},")],
     ),
     # arp_ignore off

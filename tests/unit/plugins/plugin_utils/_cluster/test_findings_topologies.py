@@ -111,6 +111,19 @@ MARKS = one_lan(
     }
 )
 DIRECT = one_lan({"services": [{**SHOP, "ports": [80], "persistence": 60}]})
+UNCHECKED = one_lan({"services": [{**SHOP, "ports": [80], "check": {"type": "none"}}]})
+BARE = one_lan({"health_checks": "none", "services": [{**SHOP, "ports": [80]}]})
+OTHER_PORT = one_lan({"services": [{**SHOP, "ports": [80], "check": {"port": 8080}}]})
+NAT_OTHER_PORT = two_arms({**WEB, "check": {"port": 9000}, "real_servers": [{"host": "rs1", "port": 8080}, "rs2"]})
+MIXED = one_lan(
+    {
+        "nat": {"gateway": "192.0.2.10/24", "local_clients": "source_nat"},
+        "services": [
+            {**SHOP, "ports": [80], "real_servers": ["rs1"]},
+            {**SHOP, "name": "old", "vip": "192.0.2.101", "ports": [80], "forwarding": "nat"},
+        ],
+    }
+)
 WALL = one_lan({"firewall": True, "services": [{**SHOP, "ports": [80]}]})
 CLUSTERS = {
     "nat": NAT,
@@ -120,6 +133,11 @@ CLUSTERS = {
     "marks": MARKS,
     "direct": DIRECT,
     "firewall": WALL,
+    "unchecked": UNCHECKED,
+    "no health checks": BARE,
+    "a check of another port": OTHER_PORT,
+    "a check of another port behind NAT": NAT_OTHER_PORT,
+    "nat and direct": MIXED,
 }
 
 
@@ -216,6 +234,17 @@ def destination(on: str, host: str, **changes: object) -> Break:
                 for each in service["destinations"]:
                     if each["destination"].endswith(host):
                         each.update(changes)
+
+    return apply
+
+
+def take_out(host: str, *, on: t.Sequence[str] = ("lb1", "lb2")) -> Break:
+    """What keepalived does with a real server whose check fails."""
+
+    def apply(seen: Observations) -> None:
+        for table in ("ipvs", "ipvs_after"):
+            for service in (each for name in on for each in seen["hosts"][name][table]["services"]):
+                service["destinations"] = [d for d in service["destinations"] if not d["destination"].endswith(host)]
 
     return apply
 
@@ -399,6 +428,75 @@ CASES: list[tuple[str, Cluster, list[Break], list[tuple[str, str]]]] = [
         FTP,
         [differ("lb1", "nat", "iptables -t raw -A LVS_CLUSTER_NAT_HELPERS -p tcp --dport 21 -j CT --helper ftp")],
         [("lb1", "-j CT --helper ftp")],
+    ),
+    # the health check's own address and port
+    (
+        "a service on the VIP only, which its health check does not find",
+        DIRECT,
+        [listen("rs1", 80, "192.0.2.100"), take_out(".21")],
+        [("rs1", "on 192.0.2.100 only, not on 192.0.2.21. It is bound to another address, and the health checks")],
+    ),
+    ("a service on the VIP only that nobody checks", UNCHECKED, [listen("rs1", 80, "192.0.2.100")], []),
+    ("a service on the VIP only where health is not checked", BARE, [listen("rs1", 80, "192.0.2.100")], []),
+    ("a service on the VIP and its own address", DIRECT, [listen("rs1", 80, "192.0.2.100", "192.0.2.21")], []),
+    (
+        "a service on neither the VIP nor its own address",
+        DIRECT,
+        [listen("rs1", 80, "127.0.0.1"), take_out(".21")],
+        [("rs1", "listens on 127.0.0.1 only, not on 192.0.2.100 and 192.0.2.21")],
+    ),
+    (
+        "what a check of another port asks is stopped",
+        OTHER_PORT,
+        [listen("rs1", 8080), take_out(".21")],
+        [("rs1", "Nothing listens on tcp port 8080 of 192.0.2.21, to which the health checks connect.")],
+    ),
+    (
+        "a service by tunnel on the VIP only",
+        TUNNEL,
+        [listen("rs2", 80, "192.0.2.100", "192.0.2.101", "192.0.2.102"), take_out(".22")],
+        [("rs2", "not on 203.0.113.22.")],
+    ),
+    (
+        "what a check of another port asks behind NAT is stopped",
+        NAT_OTHER_PORT,
+        [listen("rs2", 9000), take_out(".22")],
+        [("rs2", "Nothing listens on tcp port 9000")],
+    ),
+    # direct forwarding and tunnels: the way out
+    (
+        "a director as default gateway of a direct real server, clients beside it",
+        DIRECT,
+        [route("rs1", "192.0.2.12"), fail(source="192.0.2.31", succeeded=20)],
+        [("rs1", "Its default gateway is 192.0.2.12 of lb2, so what it answers from 192.0.2.100 to clients on other")],
+    ),
+    (
+        "a director as default gateway of a direct real server, clients elsewhere",
+        DIRECT,
+        [route("rs1", "192.0.2.11"), fail(succeeded=10)],
+        [("rs1", "Give it a default gateway that is no director")],
+    ),
+    (
+        "a director as default gateway does not account for what a client beside it lacks",
+        DIRECT,
+        [route("rs1", "192.0.2.11"), fail(source="192.0.2.31")],
+        [("rs1", "Its default gateway is 192.0.2.11 of lb1"), ("lb1", "20 of 20 connections to shop")],
+    ),
+    (
+        "a director as default gateway at the end of a tunnel",
+        TUNNEL,
+        [hold("lb1", "203.0.113.1"), route("rs2", "203.0.113.1"), fail(source="198.51.100.9", succeeded=10)],
+        [("rs2", "Its default gateway is 203.0.113.1 of lb1")],
+    ),
+    ("a router as default gateway", DIRECT, [route("rs1", "192.0.2.1")], []),
+    ("nat and direct on one real server, clients beside it", MIXED, [fail(source="192.0.2.31", succeeded=20)], []),
+    (
+        "nat and direct on one real server, clients elsewhere",
+        MIXED,
+        [fail("192.0.2.100")],
+        [
+            ("rs1", "Its default gateway is 192.0.2.10 of the directors"),
+        ],
     ),
     # tunnels
     (
@@ -645,7 +743,12 @@ CASES: list[tuple[str, Cluster, list[Break], list[tuple[str, str]]]] = [
         "one port of a mark fails",
         MARKS,
         [fail("192.0.2.100", port=443)],
-        [("lb1", "20 of 20 connections to shop (tcp/192.0.2.100:443) failed")],
+        [
+            (
+                "lb1",
+                "or a service that hangs. The health check does not see it: it connects to port 80.",
+            )
+        ],
     ),
     (
         "one VIP of a mark fails",
@@ -696,8 +799,7 @@ def test_exactly_the_cause_is_named(cluster: Cluster, breaks: list[Break], expec
 
 
 def test_a_check_of_another_port_is_blamed_only_when_connections_fail() -> None:
-    cluster = one_lan({"services": [{**SHOP, "ports": [80], "check": {"port": 8080}}]})
-    plans, seen = cluster.healthy()
+    plans, seen = OTHER_PORT.healthy()
     assert cluster_findings(plans, seen) == []
     fail()(seen)
     (finding,) = cluster_findings(plans, seen)
