@@ -10,12 +10,18 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from typing import TYPE_CHECKING, Any, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Collection, Mapping, Sequence
 
 from ansible_collections.lvs.cluster.plugins.module_utils._rules import iptables, nftables
 from ansible_collections.lvs.cluster.plugins.module_utils._rules.host import Host
 from ansible_collections.lvs.cluster.plugins.module_utils._rules.model import Held, Operation, Ruleset, Transaction
-from ansible_collections.lvs.cluster.plugins.module_utils._rules.programs import Place, RefusedError, no_back_end
+from ansible_collections.lvs.cluster.plugins.module_utils._rules.programs import (
+    FAMILIES,
+    NFTABLES,
+    Place,
+    RefusedError,
+    no_back_end,
+)
 from ansible_collections.lvs.cluster.plugins.module_utils._task.ending import first_named
 from ansible_collections.lvs.cluster.plugins.module_utils._task.error import TaskError
 from ansible_collections.lvs.cluster.plugins.module_utils._task.lock import exclusive
@@ -53,6 +59,8 @@ def change_rules(module: AnsibleModule, ruleset: Ruleset, purpose: Purpose, undo
     if module.check_mode:
         return _Run(module, ruleset, purpose, undo).results()
     with exclusive(name=ruleset.name, what=purpose.what):
+        if undo:
+            undo.switch.prepare(seconds=undo.seconds)
         return _Run(module, ruleset, purpose, undo).results()
 
 
@@ -153,12 +161,11 @@ class _Run:
         return RulesError(f"{error} Undoing what was done before failed as well. It was: {_named(self._done)}.")
 
     def _as_results(self, desired: Mapping[Place, str]) -> dict[str, Any]:
-        backend = next((place.backend for place in desired), None)
         return {
             "changed": bool(self._done),
             "operations": [operation.command for operation in self._done],
-            "backend": backend,
-            "rules": _boot_files(backend, self._ruleset),
+            "backend": next((place.backend for place in desired), None),
+            "rules": _boot_files(desired, self._ruleset),
             "diff": {
                 "before": _shown({held.place: held.text for held in self._before}),
                 "after": _shown(desired),
@@ -166,13 +173,15 @@ class _Run:
         }
 
 
-def _boot_files(backend: str | None, ruleset: Ruleset) -> dict[str, str]:
-    """What a boot unit loads: by the name of the program's family, a text or nothing."""
-    is_iptables = backend == "iptables"
+def _boot_files(places: Collection[Place], ruleset: Ruleset) -> dict[str, str]:
+    """What a boot unit loads into these places: by the name of the program's family, a text or nothing."""
+    families = {place.family for place in places}  # without IPv6 in the kernel, ip6tables can load nothing
     return {
-        "nftables": nftables.boot_file(ruleset) if backend == "nftables" else "",
-        "iptables": iptables.desired_text(ruleset, "ipv4") if is_iptables else "",
-        "ip6tables": iptables.desired_text(ruleset, "ipv6") if is_iptables else "",
+        "nftables": nftables.boot_file(ruleset) if NFTABLES in places else "",
+        **{
+            program: iptables.desired_text(ruleset, family) if family in families else ""
+            for family, program in FAMILIES.items()
+        },
     }
 
 

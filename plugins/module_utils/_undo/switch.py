@@ -69,15 +69,14 @@ class Switch:
     def arm(self, *, seconds: int, restore: str) -> None:
         """Sees to it that ``restore``, lines for ``/bin/sh``, runs in so many seconds. Raises UndoError.
 
-        While the switch of an earlier change is armed still, what that one would restore counts, for nobody has said
-        yet that the state between the two lets anybody in; only the time begins anew.
+        While the switch of an earlier change is armed still, this change is taken back first and then that one, for
+        nobody has said yet that the state between the two lets anybody in; the time begins anew.
         """
         systemctl, systemd_run = self._programs()
-        is_earlier = self.is_armed() and self.script.exists()
+        earlier = self._lines() if self.is_armed() else ""
         self._module.run_command([systemctl, "stop", self.timer])
         self._await_restored()
-        if not is_earlier:
-            self._write(restore)
+        self._write(f"{restore.rstrip()}\n{earlier}".lstrip("\n"))
         command = [systemd_run, f"--on-active={seconds}s", f"--unit={self._unit}", "--collect", "--quiet"]
         command += ["--timer-property=AccuracySec=100ms", f"--description=Take back the change of the {self._what}"]
         code, output, errors = self._module.run_command([*command, "/bin/sh", str(self.script)])
@@ -91,6 +90,18 @@ class Switch:
         """Lets the time begin anew when the switch of an earlier change is armed still. Raises UndoError."""
         if self.is_armed() and self.script.exists():
             self.arm(seconds=seconds, restore="")
+
+    def prepare(self, *, seconds: int) -> None:
+        """To be called before the old state is read. Raises UndoError.
+
+        A switch that has gone off at this moment is awaited. With 0 seconds one that is armed is disarmed: what comes
+        is to last.
+        """
+        program = self._module.get_bin_path("systemctl")
+        if program and self._systemd.is_dir() and self.script.exists():
+            if not seconds:
+                self._module.run_command([program, "stop", self.timer])
+            self._await_restored()
 
     def _programs(self) -> tuple[str, str]:
         programs = [self._module.get_bin_path(name) for name in ("systemctl", "systemd-run")]
@@ -116,9 +127,24 @@ class Switch:
                 )
             time.sleep(_STEP)
 
-    def _write(self, restore: str) -> None:
+    def _head(self) -> str:
+        """How the script begins: with its timer gone, nobody can believe any more that he keeps the change."""
         said = f"The change of the {self._what} is taken back: nobody has stopped {self.timer} in time."
-        text = f"#!/bin/sh\nPATH={_PATH}\nexport PATH\necho {shlex.quote(said)}\n{restore.rstrip()}\n"
+        stop = f"systemctl stop {self.timer} 2>/dev/null"
+        return f"#!/bin/sh\nPATH={_PATH}\nexport PATH\n{stop}\necho {shlex.quote(said)}\n"
+
+    def _lines(self) -> str:
+        """What the script that is there restores."""
+        try:
+            text = self.script.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return ""
+        except OSError as error:
+            raise UndoError(f"{self.script}, which takes the last change back, cannot be read: {error}.") from error
+        return text[len(self._head()) :] if text.startswith(self._head()) else text
+
+    def _write(self, restore: str) -> None:
+        text = f"{self._head()}{restore.rstrip()}\n"
         temporary = self._directory / "restore.new"
         try:
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.desired import MistakesError
-from ansible_collections.lvs.cluster.plugins.module_utils._rules import iptables, nftables
+from ansible_collections.lvs.cluster.plugins.module_utils._rules import change, iptables, nftables
 from ansible_collections.lvs.cluster.plugins.module_utils._rules.firewall import read_firewall
 from ansible_collections.lvs.cluster.plugins.module_utils._rules.model import Ruleset
 from ansible_collections.lvs.cluster.plugins.module_utils._rules.nat import read_nat
-from ansible_collections.lvs.cluster.plugins.module_utils._rules.programs import iptables_place
+from ansible_collections.lvs.cluster.plugins.module_utils._rules.programs import NFTABLES, Place, iptables_place
 
 NOTHING: dict[str, Any] = {"masquerade": [], "mappings": [], "source_nat": [], "helpers": [], "state": "present"}
 CLOSED: dict[str, Any] = {
@@ -147,3 +147,18 @@ def test_only_what_differs_is_changed(present: str, lines: list[str]) -> None:
 def test_what_was_printed_can_be_loaded_again() -> None:
     loaded = iptables.restoring_text(DESIRED)
     assert loaded == f"*nat\n:{OURS} - [0:0]\n-A {OURS} {RULE}\n-I POSTROUTING -j {OURS}\nCOMMIT\n"
+
+
+@pytest.mark.parametrize(
+    ("places", "loaded"),
+    [
+        ([], []),
+        ([NFTABLES], ["nftables"]),
+        ([IPV4, iptables_place("ip6tables")], ["iptables", "ip6tables"]),
+        pytest.param([iptables_place("iptables-legacy")], ["iptables"], id="no IPv6 in the kernel"),
+    ],
+)
+def test_a_boot_unit_loads_only_what_has_a_place_on_this_host(places: list[Place], loaded: list[str]) -> None:
+    accept = {"protocol": "udp", "ports": ["161"], "sources": ["0.0.0.0/0", "::/0"]}
+    files = change._boot_files(places, read_firewall({**CLOSED, "accept": [accept]}))
+    assert [name for name, text in files.items() if text] == loaded

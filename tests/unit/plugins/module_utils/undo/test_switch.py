@@ -71,14 +71,42 @@ def test_the_timer_runs_what_restores_and_only_root_may_read_it(tmp_path: Path) 
     assert (tmp_path / "effect").read_text() == "restored\n"
 
 
-def test_while_it_is_armed_the_first_old_state_stays_and_the_time_begins_anew(tmp_path: Path) -> None:
+def test_while_it_is_armed_the_later_change_is_taken_back_before_the_earlier_and_the_time_begins_anew(
+    tmp_path: Path,
+) -> None:
     module = Module()
     switch(module, tmp_path).arm(seconds=30, restore="echo first")
     module.commands.clear()
     switch(module, tmp_path).arm(seconds=20, restore="echo second")
     assert module.commands[0] == "systemctl stop lvs-cluster-undo-firewall.timer"
     assert "--on-active=20s" in module.commands[1]
-    assert "echo first\n" in switch(module, tmp_path).script.read_text()
+    switch(module, tmp_path).arm(seconds=20, restore="echo third\n")
+    script = switch(module, tmp_path).script
+    said = subprocess.run(["/bin/sh", script], capture_output=True, text=True, check=True).stdout.splitlines()
+    assert said[1:] == ["third", "second", "first"]
+
+
+def test_the_timer_has_gone_before_anything_is_restored(tmp_path: Path) -> None:
+    switch(Module(), tmp_path).arm(seconds=30, restore="echo first")
+    lines = switch(Module(), tmp_path).script.read_text().splitlines()
+    assert lines[3:] == [
+        "systemctl stop lvs-cluster-undo-firewall.timer 2>/dev/null",
+        "echo 'The change of the firewall is taken back: nobody has stopped lvs-cluster-undo-firewall.timer in time.'",
+        "echo first",
+    ]
+
+
+def test_a_change_without_a_switch_disarms_that_of_an_earlier_one(tmp_path: Path) -> None:
+    module = Module()
+    switch(module, tmp_path).prepare(seconds=0)
+    assert module.commands == []
+    switch(module, tmp_path).arm(seconds=30, restore="echo first")
+    module.commands.clear()
+    switch(module, tmp_path).prepare(seconds=30)
+    assert module.commands == []
+    switch(module, tmp_path).prepare(seconds=0)
+    assert module.commands == ["systemctl stop lvs-cluster-undo-firewall.timer"]
+    assert not switch(module, tmp_path).is_armed()
 
 
 def test_once_it_is_stopped_the_next_change_has_its_own_old_state(tmp_path: Path) -> None:
@@ -105,6 +133,9 @@ def test_a_switch_that_goes_off_now_is_awaited(tmp_path: Path, monkeypatch: pyte
     module = Module()
     module.states["lvs-cluster-undo-firewall.service"] = ["activating", "active", "deactivating", "inactive"]
     switch(module, tmp_path).arm(seconds=30, restore="true")
+    module.states["lvs-cluster-undo-firewall.service"] = ["activating", "inactive"]
+    switch(module, tmp_path).prepare(seconds=30)
+    assert module.states["lvs-cluster-undo-firewall.service"] == ["inactive"]
     monkeypatch.setattr(undo, "_RESTORING", 0.05)
     module.states["lvs-cluster-undo-firewall.service"] = ["activating"]
     with pytest.raises(UndoError, match=r"lvs-cluster-undo-firewall\.service takes an earlier change back since"):
