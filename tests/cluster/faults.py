@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,9 +26,28 @@ class Finding:
         return f"{self.found} {self.cause} {self.remedy}"
 
 
-def findings(inventory: Path = EXAMPLE) -> list[Finding]:
+def variant(
+    folder: Path,
+    *,
+    inventory: Callable[[str], str] = lambda text: text,
+    description: Callable[[str], str] = lambda text: text,
+) -> Path:
+    """The example written otherwise, while the cluster stands as it was built; its inventory in this folder."""
+    changed = folder / "inventory.yml"
+    changed.write_text(inventory(EXAMPLE.read_text(encoding="utf-8")), encoding="utf-8")
+    shutil.copytree(EXAMPLE.parent / "group_vars", folder / "group_vars")
+    described = folder / "group_vars/all.yml"
+    described.write_text(description(described.read_text(encoding="utf-8")), encoding="utf-8")
+    return changed
+
+
+def without_clients(inventory: str) -> str:
+    return inventory.partition("    clients:")[0]
+
+
+def findings(inventory: Path = EXAMPLE, *, inside: bool = False) -> list[Finding]:
     """What verify ends with; it has to fail."""
-    run = playbook("lvs.cluster.verify", inventory=inventory)
+    run = playbook("lvs.cluster.verify", inventory=inventory, inside=inside)
     assert run.code != 0, run.output
     pattern = r"^\s*(?P<host>[\w, ]+): (?P<found>.+?) Cause: (?P<cause>.+?) Remedy: (?P<remedy>.+)$"
     lines = run.output.partition("not as described:")[2].splitlines()

@@ -4,10 +4,8 @@
 
 from __future__ import annotations
 
-import shutil
-
-from drive import DIRECTORS, EXAMPLE, VIP, active_director, await_that, holders, playbook, ssh
-from faults import all_broken, assert_named, broken, findings
+from drive import DIRECTORS, VIP, active_director, await_that, holders, playbook, ssh
+from faults import all_broken, assert_named, broken, findings, variant, without_clients
 
 
 def table(director: str) -> str:
@@ -48,13 +46,24 @@ def test_a_flushed_table_is_named(standby):
     assert "has none of the described services" in found[0].found
 
 
-def test_a_service_that_listens_on_its_own_address_only_is_named():
-    narrow = "systemctl stop lab-web && systemd-run --unit=narrow-web python3 -m http.server --bind 192.0.2.21 80"
-    with broken("rs1", narrow, "systemctl stop narrow-web && systemctl start lab-web"):
+def test_services_that_listen_on_their_own_address_or_on_the_vip_only_are_named():
+    def narrow(address: str) -> tuple[str, str]:
+        alone = f"systemd-run --unit=narrow-web python3 -m http.server --bind {address} 80"
+        return f"systemctl stop lab-web && {alone}", "systemctl stop narrow-web && systemctl start lab-web"
+
+    with all_broken(("rs1", *narrow("192.0.2.21")), ("rs2", *narrow(VIP))):
         found = findings()
-    await_that(lambda: all(table(name).count("192.0.2.21:80") == 1 for name in DIRECTORS), "rs1 is back in both tables")
-    assert {finding.host for finding in found} == {"rs1"}
-    assert any("192.0.2.21" in finding.found for finding in found)
+    await_that(
+        lambda: all(
+            table(name).count(f"{server}:80") == 1 for name in DIRECTORS for server in ("192.0.2.21", "192.0.2.22")
+        ),
+        "both are back in both tables",
+    )
+    assert_named(
+        found,
+        ("rs1", f"listens on 192.0.2.21 only, not on {VIP}, 2001:db8:2::100 and 2001:db8:2::21"),
+        ("rs2", f"listens on {VIP} only, not on 2001:db8:2::100, 192.0.2.22 and 2001:db8:2::22"),
+    )
 
 
 def test_two_masters_are_named_with_the_protocol_that_does_not_pass(active):
@@ -81,9 +90,7 @@ def test_a_table_that_differs_on_the_standby_is_named(standby):
 
 
 def test_without_clients_the_controller_sends_the_packets(tmp_path):
-    inventory = tmp_path / "inventory.yml"
-    inventory.write_text(EXAMPLE.read_text(encoding="utf-8").partition("    clients:")[0], encoding="utf-8")
-    shutil.copytree(EXAMPLE.parent / "group_vars", tmp_path / "group_vars")
+    inventory = variant(tmp_path, inventory=without_clients)
     run = playbook("lvs.cluster.verify", inventory=inventory, inside=True)
     assert run.code == 0, run.output
     run = playbook("lvs.cluster.verify", inventory=inventory)
@@ -91,12 +98,14 @@ def test_without_clients_the_controller_sends_the_packets(tmp_path):
     assert "No service answers from here" in run.output
 
 
-def test_what_drops_adverts_or_packets_to_the_vip_is_named_before_it_does_harm(active, standby):
-    conf = "/etc/keepalived/keepalived.conf"
+def test_what_drops_adverts_packets_or_answers_is_named_before_it_does_harm(active, standby):
     with all_broken(
         (active, "iptables -I INPUT -p vrrp -j DROP", "iptables -D INPUT -p vrrp -j DROP"),
         (standby, f"iptables -I INPUT -d {VIP} -j DROP", f"iptables -D INPUT -d {VIP} -j DROP"),
         ("rs1", "sysctl -qw net.ipv4.conf.eth0.arp_announce=0", "sysctl -qw net.ipv4.conf.eth0.arp_announce=2"),
+        ("rs1", "ip route add default via 192.0.2.12", "ip route del default"),
+        # So narrow that the others' addresses are not in it: this host could not be reached any more.
+        ("rs2", f"ip address add {VIP}/30 dev lo", f"ip address del {VIP}/30 dev lo"),
     ):
         found = findings()
     assert_named(
@@ -104,8 +113,22 @@ def test_what_drops_adverts_or_packets_to_the_vip_is_named_before_it_does_harm(a
         (active, "drops the adverts of the other directors: iptables -A INPUT -p vrrp -j DROP"),
         (standby, f"drops what clients send to {VIP}: iptables -A INPUT -d {VIP}/32 -j DROP"),
         ("rs1", "arp_announce is 0"),
+        ("rs1", f"Its default gateway is 192.0.2.12 of lb2, so what it answers from {VIP}"),
+        ("rs2", f"{VIP} has the prefix length 30 instead of 32"),
     )
+
+
+def test_what_a_check_does_not_see_is_named_and_so_are_a_strict_configuration_and_a_sysctl(active, standby, tmp_path):
+    """Users are dropped, the health check is not: that of the cluster asks the server's own address, the described one
+    another port."""
+    conf = "/etc/keepalived/keepalived.conf"
+    inventory = variant(
+        tmp_path,
+        description=lambda text: text.replace("check: {type: http, path: /health}", "check: {port: 8080}", 1),
+    )
+    users = f"INPUT -d {VIP} -p tcp --dport 80 -j DROP"
     with all_broken(
+        ("rs1", f"iptables -I {users}", f"iptables -D {users}"),
         (standby, f"sed -i.before 's/^global_defs {{/&\\n    vrrp_strict/' {conf}", f"mv {conf}.before {conf}"),
         (
             active,
@@ -113,13 +136,16 @@ def test_what_drops_adverts_or_packets_to_the_vip_is_named_before_it_does_harm(a
             "sysctl -qw net.ipv4.vs.expire_quiescent_template=1",
         ),
     ):
-        found = findings()
-    assert_named(found, (active, "expire_quiescent_template is 0 instead of 1"), (standby, "vrrp_strict"))
+        found = findings(inventory)
+    assert_named(
+        found,
+        (active, "expire_quiescent_template is 0 instead of 1"),
+        (standby, "vrrp_strict"),
+        ("rs1", "The health check does not see it: it connects to port 8080."),
+    )
 
 
 def test_packets_from_a_real_server_prove_nothing_and_this_is_said(tmp_path):
-    inventory = tmp_path / "inventory.yml"
-    text = EXAMPLE.read_text(encoding="utf-8").partition("    clients:")[0]
-    inventory.write_text(text + "    clients:\n      hosts: {rs2: {}}\n", encoding="utf-8")
-    shutil.copytree(EXAMPLE.parent / "group_vars", tmp_path / "group_vars")
+    text = "    clients:\n      hosts: {rs2: {}}\n"
+    inventory = variant(tmp_path, inventory=lambda given: without_clients(given) + text)
     assert_named(findings(inventory), ("rs2", "The packets were sent from this real server"))
