@@ -31,6 +31,7 @@ from .model import (
 from .nat import NatRules, read_nat
 from .section import Section, whole_number
 from .services import Services
+from .ways_back import check_ways_back
 
 
 def read_cluster(
@@ -86,6 +87,7 @@ def _cluster(description: object, mistakes: list[Mistake], hosts: Hosts, clients
     check_sorry_servers(hosts, reader.vips, reader.sorry.addresses)
     check_vips(hosts, reader.vips)
     NatRules(mistakes, nat, hosts, services).check(clients)
+    check_ways_back(hosts, nat, services, reader.names, clients)
     return Cluster(
         failover=failover,
         health_checks=health_checks,
