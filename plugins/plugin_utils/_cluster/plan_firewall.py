@@ -10,7 +10,7 @@ import typing as t
 from collections.abc import Iterable
 
 from .inventory import Host, Network
-from .model import Cluster, Director
+from .model import Cluster, Director, Firewall
 from .places import Places
 from .ports import spelled
 
@@ -53,7 +53,7 @@ def firewall_plan(director: Director, cluster: Cluster, places: Places) -> dict[
     others = [other.source for other in cluster.directors if other is not director]
     spoofed = firewall.spoofed
     if spoofed is None:
-        spoofed = tuple(_forged_sources(director.host, cluster, places))
+        spoofed = tuple(_forged_sources(director.host, cluster, firewall, places))
     external = [name for name in places.external if name not in trusted]
     return {
         "external_interfaces": external,
@@ -95,19 +95,33 @@ def _forward_sources(cluster: Cluster, places: Places, external: list[str]) -> l
     return list(dict.fromkeys(str(network) for network in networks if network.version in versions))
 
 
-def _forged_sources(host: Host, cluster: Cluster, places: Places) -> Iterable[Network]:
+def _forged_sources(host: Host, cluster: Cluster, firewall: Firewall, places: Places) -> Iterable[Network]:
     """Those in which nobody lives from whom packets come to the external interfaces.
 
-    That are the machines on the director's own external networks, and every machine of the inventory that is not behind
-    the directors: clients, other directors, real servers at the end of a tunnel.
+    That are the machines on the director's own external networks, every machine of the inventory that is not behind the
+    directors (clients, other directors, real servers at the end of a tunnel), and everybody from elsewhere whom the
+    firewall lets in or the directors masquerade.
     """
     external = places.external
     own = [network for each in host.interfaces if each.name in external for network in each.networks]
-    inside = [gateway.network for gateway in cluster.nat.gateways] if places.internal else []
+    internal = [network for each in host.interfaces if each.name not in external for network in each.networks]
+    if places.internal:
+        internal += [*(gateway.network for gateway in cluster.nat.gateways), *cluster.nat.masquerade]
+    named = [*firewall.ssh, *(source for each in firewall.accept for source in each.sources), *cluster.nat.masquerade]
+    # Who lets everybody in means nobody in particular.
+    outside = [network for network in named if network.prefixlen and not any(_is_in(network, i) for i in internal)]
     known = {*places.vips, *cluster.known_addresses}
-    outside = [address for address in known if not any(address in network for network in inside)]
+    addresses = [address for address in known if not any(address in network for network in internal)]
     for forged in FORGED_SOURCES:
-        if any(forged.version == network.version and forged.overlaps(network) for network in own):
+        if any(_overlap(forged, network) for network in (*own, *outside)):
             continue
-        if not any(address in forged for address in outside):
+        if not any(address in forged for address in addresses):
             yield forged
+
+
+def _overlap(one: Network, other: Network) -> bool:
+    return one.version == other.version and one.overlaps(other)
+
+
+def _is_in(inner: Network, outer: Network) -> bool:
+    return _overlap(inner, outer) and inner.prefixlen >= outer.prefixlen

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import dataclasses
+import ipaddress
 import typing as t
 
 import pytest
@@ -188,11 +189,17 @@ def test_the_ftp_helper_brings_its_modules_in_load_order_and_conntrack() -> None
 
 
 def test_ftp_by_direct_routing_is_a_mark_over_the_port_and_the_passive_range() -> None:
-    lb1 = plans(description(service(ports=[21, "10000:10100"], persistence=60)))["lb1"]
+    lb1 = plans(description(service(ports=[20, 21, "10000:10100"], persistence=60)))["lb1"]
     (mark,) = lb1["director_fwmarks"]
-    assert (mark["address"], mark["protocol"], mark["ports"]) == (VIP, "tcp", ["21", "10000:10100"])
-    assert lb1["director_services"][0]["check"]["port"] == 21
+    assert (mark["address"], mark["protocol"], mark["ports"]) == (VIP, "tcp", ["20", "21", "10000:10100"])
     assert lb1["director_sysctls"].get("net.ipv4.vs.conntrack") is None
+
+
+def test_the_helper_none_is_none() -> None:
+    lb1 = nat_plans(nat_service(ports=[21], helper="none"))["lb1"]
+    assert lb1["director_services"][0]["helper"] is None
+    assert lb1["director_nat"]["helpers"] == []
+    assert "net.ipv4.vs.conntrack" not in lb1["director_sysctls"]
 
 
 # Firewall marks
@@ -373,6 +380,52 @@ def test_a_machine_of_the_inventory_forges_no_address() -> None:
     with_tunnel = plans(description(tunnel, **firewall))["lb1"]
     assert set(alone) - set(with_client["director_firewall"]["spoofed_sources"]) == {"10.0.0.0/8"}
     assert set(alone) - set(with_tunnel["director_firewall"]["spoofed_sources"]) == {"172.16.0.0/12"}
+
+
+def forged(compiled: dict[str, t.Any]) -> set[str]:
+    return set(compiled["lb1"]["director_firewall"]["spoofed_sources"])
+
+
+@pytest.mark.parametrize(
+    ("firewall", "let_in"),
+    [
+        ({"ssh": ["192.168.50.0/24", "172.16.0.5"]}, {"192.168.0.0/16", "172.16.0.0/12"}),
+        ({"accept": [{"protocol": "udp", "ports": [161], "from": ["172.20.0.0/16"]}]}, {"172.16.0.0/12"}),
+        ({"accept": [{"ports": [161]}, {"ports": [53], "from": ["fd00:5::/64"]}]}, {"fc00::/7"}),
+        ({"ssh": ["0.0.0.0/0", "::/0"], "accept": [{"protocol": "all"}]}, set()),
+    ],
+)
+def test_what_the_firewall_lets_in_is_no_forgery(firewall: dict[str, object], let_in: set[str]) -> None:
+    assert forged(plans(description(firewall=True))) - forged(plans(description(firewall=firewall))) == let_in
+
+
+def test_what_is_let_in_from_the_inside_is_a_forgery_outside() -> None:
+    everything = forged(nat_plans(firewall=True))
+    inside = {"ssh": ["10.11.12.0/25"], "accept": [{"ports": [53], "from": ["10.99.0.0/16"]}]}
+    nat = {"gateway": GATEWAY, "masquerade": ["10.11.12.0/24", "10.99.0.0/16"]}
+    assert forged(nat_plans(firewall=inside, nat=nat)) == everything
+    assert forged(nat_plans(firewall=inside)) == everything - {"10.0.0.0/8"}
+
+
+def test_what_is_let_in_from_a_network_of_administrators_is_a_forgery_elsewhere() -> None:
+    office = Interface("eth7", (ipaddress.ip_network("192.168.50.0/24"),))
+    directors = [dataclasses.replace(d, interfaces=(*d.interfaces, office)) for d in DIRECTORS]
+    described = description(firewall={"ssh": ["192.168.50.0/24", "172.16.0.5"]})
+    assert forged(plans(description(firewall=True))) - forged(plans(described, directors)) == {"172.16.0.0/12"}
+
+
+def test_what_is_masqueraded_with_one_arm_is_no_forgery() -> None:
+    nat = {"gateway": "192.0.2.10/24", "local_clients": "refused"}
+    one_arm = [
+        plans(description(service(forwarding="nat"), nat={**nat, **more}, firewall=True))
+        for more in ({}, {"masquerade": ["10.5.0.0/16"]})
+    ]
+    assert forged(one_arm[0]) - forged(one_arm[1]) == {"10.0.0.0/8"}
+
+
+def test_what_is_written_is_spoofed_whatever_is_let_in() -> None:
+    firewall = {"ssh": ["192.168.50.0/24"], "spoofed": ["192.168.0.0/16"]}
+    assert forged(plans(description(firewall=firewall))) == {"192.168.0.0/16"}
 
 
 @pytest.mark.parametrize("needed", ["169.254.0.0/16", "::/128", "fe80::/10"])
