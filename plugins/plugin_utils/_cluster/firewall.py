@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 
+from .inventory import Network
 from .mistakes import shown
 from .model import ACCEPTED_PROTOCOLS, DEFAULT_FIREWALL, PROTOCOLS, Accept, Firewall
 from .ports import ALL_PORTS, PortRange, read_ports
@@ -14,8 +16,10 @@ from .section import Section
 
 #: An interface, or with + at its end all whose names begin so.
 _INTERFACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,14}|[A-Za-z0-9][A-Za-z0-9_.:-]{0,13}\+", re.ASCII)
-#: Rates are kept per second, minute, … in 32 bits, and nobody means more.
-_MOST = 1_000_000
+#: What the module ``firewall`` takes.
+_MOST_SYN_RATE, _MOST_SYN_BURST, _MOST_LOG_RATE = 10_000, 20_000, 1_000
+#: What has no address yet, or only one on its own network, speaks from here to find its neighbours.
+_NEIGHBOURS = (ipaddress.ip_network("fe80::/10"), ipaddress.ip_network("::/128"))
 
 
 def read_firewall(top: Section) -> Firewall | None:
@@ -44,18 +48,35 @@ def read_firewall(top: Section) -> Firewall | None:
     if not section.is_mapping:
         return DEFAULT_FIREWALL
     default = DEFAULT_FIREWALL
-    syn_rate = section.integer("syn_rate", default.syn_rate, 0, _MOST, "new connections per second and source, 0 off")
+    syn_rate = section.integer(
+        "syn_rate", default.syn_rate, 0, _MOST_SYN_RATE, "new connections per second and source, 0 off"
+    )
     return Firewall(
         ssh=section.networks("ssh") if section.has("ssh") else default.ssh,
         ssh_port=section.integer("ssh_port", default.ssh_port, 1, 65535, "one port"),
         accept=tuple(_accepted(section)),
         internal=section.flag("internal", default.internal),
         trusted_interfaces=tuple(_interfaces(section)),
-        spoofed=section.networks("spoofed", may_be_empty=True) if section.has("spoofed") else None,
+        spoofed=_spoofed(section) if section.has("spoofed") else None,
         syn_rate=syn_rate,
-        syn_burst=section.integer("syn_burst", 2 * syn_rate or default.syn_burst, 1, 2 * _MOST, "connections at once"),
-        log_rate=section.integer("log_rate", default.log_rate, 0, _MOST, "logged drops per minute, 0 off"),
+        syn_burst=section.integer(
+            "syn_burst", 2 * syn_rate or default.syn_burst, 1, _MOST_SYN_BURST, "connections at once"
+        ),
+        log_rate=section.integer("log_rate", default.log_rate, 0, _MOST_LOG_RATE, "logged drops per minute, 0 off"),
     )
+
+
+def _spoofed(section: Section) -> tuple[Network, ...]:
+    networks = section.networks("spoofed", may_be_empty=True)
+    for network in networks:
+        needed = next((n for n in _NEIGHBOURS if n.version == network.version and n.overlaps(network)), None)
+        if needed is not None:
+            section.note(
+                "spoofed",
+                f"{network} has addresses of {needed}, from which IPv6 neighbours are found.",
+                "Leave it out, or write smaller networks.",
+            )
+    return networks
 
 
 def _interfaces(section: Section) -> list[str]:

@@ -9,7 +9,7 @@ import ipaddress
 from collections.abc import Iterable, Mapping
 
 from .hosts import Hosts
-from .mistakes import listed
+from .mistakes import directors_listed, listed
 
 
 def check_vips(hosts: Hosts, vips: Mapping[str, str]) -> None:
@@ -32,7 +32,7 @@ def check_floating(hosts: Hosts, text: str, path: str) -> bool:
         subnets = sorted({str(n) for d in placing for i in d.interfaces for n in i.networks})
         hosts.note(
             path,
-            f"{text} is in no subnet of director {listed(outside, 'and')}.",
+            f"{text} is in no subnet of {directors_listed(outside)}.",
             f"Choose an address in {listed(subnets)}, or name the interface in the host variable lvs_interface."
             if subnets
             else "Name the interface in the host variable lvs_interface.",

@@ -13,7 +13,9 @@ from .mistakes import Mistake, closest, listed, shown
 from .model import MAX_DIRECTORS, Director
 from .section import Section, is_plain_name
 
+#: A tunnel may be of another family than what is in it, when that is said.
 _OTHER_FAMILY = " Or write the address of the other family beside the host: a tunnel can do that."
+_BY_TUNNEL = " Or write forwarding: tunnel, and the address of the other family beside the host."
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +183,7 @@ class Hosts:
                 key,
                 f"{host} has no {'' if not known.texts else f'IPv{vip.version} '}address, which the VIP {vip} needs.",
                 f"Set lvs_address for {host} in the inventory: an address, or a list of an IPv4 and an IPv6 address."
-                + (_OTHER_FAMILY if forwarding == "tunnel" and known.texts else ""),
+                + ("" if not known.texts else _OTHER_FAMILY if forwarding == "tunnel" else _BY_TUNNEL),
             )
         return text
 

@@ -83,6 +83,12 @@ def closest(word: object, known: Iterable[str]) -> str | None:
     return by_lower[matches[0]] if matches else None
 
 
+def directors_listed(names: Iterable[str]) -> str:
+    """``director lb1`` or ``directors lb1 and lb2``."""
+    names = list(names)
+    return f"director{'' if len(names) == 1 else 's'} {listed(names, 'and')}"
+
+
 def listed(words: Iterable[t.Any], last: str = "or") -> str:
     """``a, b or c``."""
     texts = [str(word) for word in words]

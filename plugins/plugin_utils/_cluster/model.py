@@ -22,7 +22,8 @@ SCHEDULERS = ("rr", "wrr", "lc", "wlc", "lblc", "lblcr", "dh", "sh", "sed", "nq"
 TUNNEL_TYPES = ("ipip", "gue", "gre")
 #: Of the packets between director and real server: ``standard`` sums the whole packet, ``remote`` leaves it to the end.
 TUNNEL_CHECKSUMS = ("none", "standard", "remote")
-HELPERS = ("ftp",)
+#: ``none`` says that what is on TCP port 21 is not FTP, or needs nothing.
+HELPERS = ("ftp", "none")
 LOCAL_CLIENTS = ("refused", "source_nat")
 CHECK_TYPES = ("tcp", "http", "https", "none")
 #: Flags of a scheduler; flag-1 to flag-3 are the kernel's numbers of the same bits.
@@ -35,8 +36,8 @@ MAX_WEIGHT = 65535
 MAX_PERSISTENCE = 2678400
 #: A packet's mark has 32 bits; 0 is no mark.
 MAX_FWMARK = 2**32 - 1
-#: The kernel holds a destination's thresholds in 32 bits.
-MAX_THRESHOLD = 2**32 - 1
+#: The kernel holds a destination's thresholds in 32 bits; ipvsadm and so the module ``ipvs_table`` take one less.
+MAX_THRESHOLD = 2**31 - 1
 #: Director after director gets 250, 240, ... 10: steps of ten leave room for tracking scripts.
 MAX_DIRECTORS = 25
 #: VRRPv3 carries the interval in hundredths of a second in 12 bits (RFC 5798, 5.2.7).

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from .floating import check_floating
 from .hosts import Hosts
 from .inventory import Address, Host, parse_address
-from .mistakes import Mistake, listed, shown
+from .mistakes import Mistake, directors_listed, listed, shown
 from .model import LOCAL_CLIENTS, Nat, NatMapping, Service
 from .ports import ALL_PORTS, PortRange, read_ports, spelled
 from .section import Section, own_address_fault
@@ -152,17 +152,18 @@ class NatRules:
         homes = {d.name: d.network_of(gateway.ip) for d in self.hosts.directors if d.interfaces}
         outside = [name for name, home in homes.items() if home is None]
         if outside:
+            own = "an address of its own" if len(outside) == 1 else "addresses of their own"
             self.note(
                 "nat.gateway",
-                f"{text} is in no subnet of director {listed(outside, 'and')}.",
-                f"Give {listed(outside, 'and')} an address of its own in {gateway.network}, or choose another gateway.",
+                f"{text} is in no subnet of {directors_listed(outside)}.",
+                f"Give {listed(outside, 'and')} {own} in {gateway.network}, or choose another gateway.",
             )
         other = next((home for home in homes.values() if home not in (None, gateway.network)), None)
         if other is not None:
-            names = listed((name for name, home in homes.items() if home == other), "and")
+            names = directors_listed(name for name, home in homes.items() if home == other)
             self.note(
                 "nat.gateway",
-                f"{gateway} is in {gateway.network}, but the subnet of director {names} there is {other}.",
+                f"{gateway} is in {gateway.network}, but the subnet of {names} there is {other}.",
                 f"Write {text}/{other.prefixlen}, or correct the prefix length of the directors' own addresses.",
             )
 
@@ -190,15 +191,18 @@ class NatRules:
                 "real server itself, and throw them away.",
                 "Write local_clients: source_nat (the directors hide such clients), or refused (there are none).",
             )
-        if self.nat.local_clients == "refused":
+        elif self.nat.local_clients != "source_nat":
             self.check_refused(clients)
 
     def check_refused(self, clients: Sequence[Host]) -> None:
+        versions = {service.version for service in self.services if uses_nat(service)}
         for client in clients:
             for value in client.addresses:
                 address = parse_address(value)
                 gateway = None if address is None else self.nat.gateway(address.version)
-                if address is not None and gateway is not None and address in gateway.network:
+                if address is None or gateway is None or address.version not in versions:
+                    continue
+                if address in gateway.network:
                     self.note(
                         "nat.local_clients",
                         f"Client {client.name} has {address}, in the real servers' subnet {gateway.network}: it would "

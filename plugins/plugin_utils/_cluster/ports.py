@@ -57,21 +57,35 @@ def read_ports(section: Section, key: str, *, may_be_all: bool = False) -> tuple
     return None if is_faulty or not found else tuple(sorted(found))
 
 
-def _ports(section: Section, place: str, value: object, *, may_be_all: bool) -> PortRange | None:
+def place_of(section: Section, key: str, part: PortRange) -> str:
+    """Where ``part``, one of the ports that were read from under ``key``, is written there."""
+    value = section.get(key)
+    if not isinstance(value, (list, tuple)):
+        return key
+    return next((f"{key}[{index}]" for index, each in enumerate(value) if _range(each) == part), key)
+
+
+def _range(value: object) -> PortRange | None:
+    """A port or range as it is written, or None."""
     number = whole_number(value)
-    if number is not None and 1 <= number <= 65535:
-        return number, number
+    if number is not None:
+        return (number, number) if 1 <= number <= 65535 else None
+    if isinstance(value, str) and (sign := ":" if ":" in value else "-") in value:
+        first, last = (whole_number(end) or 0 for end in value.split(sign, 1))
+        return (first, last) if 1 <= first <= last <= 65535 else None
+    return None
+
+
+def _ports(section: Section, place: str, value: object, *, may_be_all: bool) -> PortRange | None:
+    ports = _range(value)
+    if ports is not None:
+        return ports
     if isinstance(value, str) and value == "all" and may_be_all:
         section.note(place, "all stands beside other ports.", "Write ports: all, and nothing else.")
-        return None
-    for sign in ":-":
-        if isinstance(value, str) and number is None and sign in value:
-            first, last = (whole_number(end) or 0 for end in value.split(sign, 1))
-            if 1 <= first <= last <= 65535:
-                return first, last
-            section.note(place, f"{shown(value)} is no range of ports.", _RANGE)
-            return None
-    section.integer_value(place, 0 if value is None else value, 0, 1, 65535, 'one port; a range is "10000:20000"')
+    elif isinstance(value, str) and whole_number(value) is None and (":" in value or "-" in value):
+        section.note(place, f"{shown(value)} is no range of ports.", _RANGE)
+    else:
+        section.integer_value(place, 0 if value is None else value, 0, 1, 65535, 'one port; a range is "10000:20000"')
     return None
 
 
@@ -84,8 +98,10 @@ class Claims:
         self.ranges: list[tuple[int, int, str, bool]] = []
         self.everything: tuple[str, bool] | None = None
 
-    def claim(self, ports: Iterable[PortRange], owner: str, *, is_marked: bool) -> tuple[str, PortRange] | None:
-        """Take ``ports`` for ``owner``; where somebody has one of them already, who, and which.
+    def claim(
+        self, ports: Iterable[PortRange], owner: str, *, is_marked: bool
+    ) -> tuple[str, PortRange, PortRange] | None:
+        """Take ``ports`` for ``owner``; where somebody has one of them already, who, which, and in which of ``ports``.
 
         The kernel looks for a service with the mark first, then for one with address and port, then for one with
         port 0 (``ip_vs_service_find``). So a service of all ports gets what others leave, unless it has a mark.
@@ -96,7 +112,7 @@ class Claims:
             else:
                 taken = self._claim_some(part, owner, is_marked)
             if taken is not None and taken[0] != owner:
-                return taken
+                return (*taken, part)
         return None
 
     def _claim_all(self, owner: str, is_marked: bool) -> tuple[str, PortRange] | None:

@@ -9,7 +9,7 @@ import ipaddress
 
 from .hosts import Hosts
 from .inventory import Address
-from .mistakes import listed
+from .mistakes import directors_listed
 from .model import Nat, Tunnel
 from .section import Section
 
@@ -48,7 +48,7 @@ class Reach:
         if far:
             section.note(
                 key,
-                f"{address} of {host} is in no subnet of director {listed(far, 'and')}: forwarding direct reaches only "
+                f"{address} of {host} is in no subnet of {directors_listed(far)}: forwarding direct reaches only "
                 "neighbours.",
                 f"Write forwarding: tunnel, or an address of {host} on the directors' network.",
             )

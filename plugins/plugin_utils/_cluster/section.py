@@ -61,7 +61,7 @@ def own_address_fault(address: Address) -> str | None:
         return "is a link-local address"
     if address.version == 4 and int(address) == 0xFFFFFFFF:
         return "is the broadcast address"
-    if address.version == 6 and address.ipv4_mapped is not None:
+    if address.version == 6 and (address.ipv4_mapped is not None or int(address) < 2**32):
         return "is an IPv4 address in IPv6 clothing"
     return None
 

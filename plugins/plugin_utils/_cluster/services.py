@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
+from .ftp import ftp_helper
 from .health import HealthChecks
 from .hosts import Hosts
 from .inventory import Address
@@ -16,7 +17,6 @@ from .mistakes import Mistake, listed, shown
 from .model import (
     DEFAULT_TUNNEL,
     FORWARDING,
-    HELPERS,
     MAX_FWMARK,
     MAX_PERSISTENCE,
     PROTOCOLS,
@@ -26,7 +26,7 @@ from .model import (
     RealServer,
     Service,
 )
-from .ports import ALL_PORTS, Claims, PortRange, covers, read_ports, single_ports, spelled
+from .ports import ALL_PORTS, Claims, PortRange, covers, place_of, read_ports, single_ports, spelled
 from .reach import Reach
 from .real_servers import RealServers, Setting
 from .scheduling import persistence_netmask, scheduler_flags
@@ -89,9 +89,11 @@ class Services:
         first, last = mark_range
         marks = chosen_marks(names, pinned=self.marks, first=first, last=last)
         if len(marks) < len(names):
+            needing = "1 service needs" if len(names) == 1 else f"{len(names)} services need"
+            free = "none is" if not marks else f"only {len(marks)} {'is' if len(marks) == 1 else 'are'}"
             top.note(
                 "fwmark_range",
-                f"{len(names)} services need a mark, and from {first} to {last} only {len(marks)} are free.",
+                f"{needing} a mark, and from {first} to {last} {free} free.",
                 "Write a wider range.",
             )
         return tuple(
@@ -135,7 +137,7 @@ class Services:
         sorry_servers = {v: self.sorry.read(section, setting, v, real_servers[v]) for v in real_servers}
         every_real_server = [each for read in real_servers.values() for each in read]
         self.members.check_weights(section, every_real_server)
-        helper = self.helper(section, protocol, ports, setting, every_real_server)
+        helper = ftp_helper(section, protocol, ports, setting.forwarding, real_servers)
         firewall_ports = self.firewall_ports(section, ports)
         if name is None or ports is None or not vips:
             return []
@@ -227,7 +229,7 @@ class Services:
                 where = f"[{text}]" if vip.version == 6 else text
                 port = (spelled([taken[1]]) or ["all ports"])[0]
                 section.note(
-                    "vip",
+                    place_of(section, "ports", taken[2]),
                     f"{taken[0]} has {protocol}/{where}:{port} too.",
                     "Put the real servers of both into one service, or change VIP, protocol or port of one.",
                 )
@@ -266,37 +268,6 @@ class Services:
                 "Leave it out: it is for protocol udp.",
             )
         return one_packet
-
-    def helper(
-        self,
-        section: Section,
-        protocol: str,
-        ports: tuple[PortRange, ...] | None,
-        setting: Setting,
-        real_servers: Sequence[RealServer],
-    ) -> str | None:
-        if not section.has("helper"):
-            return None
-        helper = section.choice("helper", "", HELPERS)
-        if not helper:
-            return None
-        others = sorted({each.forwarding for each in real_servers} - {"nat"}) or (
-            [] if setting.forwarding == "nat" else [setting.forwarding]
-        )
-        if others:
-            section.note(
-                "helper",
-                f"It rewrites addresses inside FTP, which only forwarding nat needs, not {listed(others, 'and')}.",
-                'Write forwarding: nat, or leave it out and write ports: [21, "10000:10100"] (the servers\' passive '
-                "ports) with persistence.",
-            )
-        elif ports is not None and (protocol != "tcp" or not covers(ports, (21, 21))):
-            section.note(
-                "helper",
-                "It reads the control connection of FTP, and the service has not TCP port 21.",
-                "Write ports: [21] and protocol tcp, or leave it out.",
-            )
-        return helper
 
     def firewall_ports(self, section: Section, ports: tuple[PortRange, ...] | None) -> tuple[PortRange, ...] | None:
         if not section.has("firewall_ports"):

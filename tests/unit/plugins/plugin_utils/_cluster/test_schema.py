@@ -116,7 +116,7 @@ ONE_MISTAKE: list[tuple[str, object, str, str, str]] = [
         "vip outside",
         description(service(vip="198.51.100.1")),
         "services[0].vip",
-        "no subnet of director lb1 and lb2",
+        "no subnet of directors lb1 and lb2",
         LAN[0].__str__(),
     ),
     ("vip of the network", description(service(vip="192.0.2.0")), "services[0].vip", "network or broadcast", "between"),
@@ -475,14 +475,14 @@ ONE_MISTAKE: list[tuple[str, object, str, str, str]] = [
     (
         "keys",
         description(service(), service(name="b")),
-        "services[1].vip",
+        "services[1].ports[0]",
         f"services[0] has tcp/{VIP}:80 too",
         "one service",
     ),
     (
         "IPv6 keys in two spellings",
         description(service(vip=VIP6), service(name="b", vip="2001:DB8:2:0::100")),
-        "services[1].vip",
+        "services[1].ports[0]",
         f"tcp/[{VIP6}]:80",
         "one service",
     ),
@@ -828,5 +828,5 @@ def test_what_is_read_cannot_be_changed() -> None:
 
 def test_many_unknown_real_servers_are_reported_in_reasonable_time() -> None:
     known = [Host(f"rs{n}", (f"198.18.{n // 250}.{n % 250 + 1}",)) for n in range(1000)]
-    services = [service(name=f"s{n}", ports=[n + 1], real_servers=[f"real{n}"]) for n in range(2000)]
+    services = [service(name=f"s{n}", ports=[n + 1000], real_servers=[f"real{n}"]) for n in range(2000)]
     assert len(mistakes(description(*services), DIRECTORS, known)) == 2000

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
 import pytest
@@ -130,42 +131,42 @@ ONE_LAN: list[tuple[str, object, str, str, str]] = [
     (
         "services whose ranges overlap",
         description(service(ports=["80:90"], check={"port": 80}), service(name="b", ports=[70, 85])),
-        "services[1].vip",
+        "services[1].ports[1]",
         f"services[0] has tcp/{VIP}:85 too",
         "change VIP, protocol or port",
     ),
     (
         "a single port inside another service's range",
         description(service(ports=[85]), service(name="b", ports=["80:90"], check={"port": 80})),
-        "services[1].vip",
+        "services[1].ports[0]",
         f"services[0] has tcp/{VIP}:85 too",
         "change",
     ),
     (
         "a port of one of several VIPs",
         description(service(vip=["192.0.2.101", VIP]), service(name="b")),
-        "services[1].vip",
+        "services[1].ports[0]",
         f"services[0] has tcp/{VIP}:80 too",
         "change",
     ),
     (
         "all ports twice",
         description(all_ports(), all_ports(name="b")),
-        "services[1].vip",
+        "services[1].ports",
         f"services[0] has tcp/{VIP}:all ports too",
         "change",
     ),
     (
         "all ports with a mark leave nothing for a single port",
         description(all_ports(fwmark=5), service(name="b")),
-        "services[1].vip",
+        "services[1].ports[0]",
         "all ports too",
         "change",
     ),
     (
         "all ports with a mark after a single port",
         description(service(), all_ports(name="b", fwmark=5)),
-        "services[1].vip",
+        "services[1].ports",
         f"services[0] has tcp/{VIP}:80 too",
         "change",
     ),
@@ -211,7 +212,14 @@ ONE_LAN: list[tuple[str, object, str, str, str]] = [
             ]
         },
         "fwmark_range",
-        "2 services need a mark, and from 7 to 8 only 1 are free",
+        "2 services need a mark, and from 7 to 8 only 1 is free",
+        "wider",
+    ),
+    (
+        "a range without a free mark",
+        description(service(fwmark=10), service(name="b", ports=[90, 91]), fwmark_range=[10, 10]),
+        "fwmark_range",
+        "1 service needs a mark, and from 10 to 10 none is free",
         "wider",
     ),
     # Tunnels
@@ -291,6 +299,13 @@ ONE_LAN: list[tuple[str, object, str, str, str]] = [
         "tunnel can",
     ),
     (
+        "a VIP that is an IPv4 address in IPv6",
+        description(service(vip="::192.0.2.100")),
+        "services[0].vip",
+        "IPv4 address in IPv6",
+        "one machine",
+    ),
+    (
         "two addresses of a family",
         member(address=["192.0.2.21", "192.0.2.31"]),
         "services[0].real_servers[0].address[1]",
@@ -320,6 +335,42 @@ ONE_LAN: list[tuple[str, object, str, str, str]] = [
         "forwarding: nat",
     ),
     ("an unknown helper", description(service(helper="sip")), "services[0].helper", "'sip'", "ftp"),
+    # FTP
+    (
+        "direct without passive ports",
+        description(service(ports=[21], persistence=60)),
+        "services[0].ports",
+        "passive data connections go to ports that the service has not",
+        'ports: [20, 21, "10000:10100"]',
+    ),
+    (
+        "direct with low ports beside",
+        description(service(ports=["20:21", 80], persistence=60)),
+        "services[0].ports",
+        "passive data connections",
+        "with persistence",
+    ),
+    (
+        "tunnel without passive ports",
+        tunnelled(ports=[20, 21], persistence=60),
+        "services[0].ports",
+        "passive data connections",
+        "helper: none if it is not FTP",
+    ),
+    (
+        "direct without persistence",
+        description(service(ports=[20, 21, "10000:10100"])),
+        "services[0].persistence",
+        "without persistence its data connections reach other real servers",
+        "such as 300",
+    ),
+    (
+        "direct with persistence 0 and both families",
+        description(service(vip=[VIP, VIP6], ports=[21, "10000:10100"], persistence=0)),
+        "services[0].persistence",
+        "without persistence",
+        "helper: none",
+    ),
     (
         "thresholds",
         member(upper_threshold=10, lower_threshold=20),
@@ -345,7 +396,7 @@ ONE_LAN: list[tuple[str, object, str, str, str]] = [
         "direct to another segment",
         description(service(real_servers=["rs1", FAR])),
         "services[0].real_servers[1]",
-        "203.0.113.9 of far is in no subnet of director lb1 and lb2",
+        "203.0.113.9 of far is in no subnet of directors lb1 and lb2",
         "forwarding: tunnel",
     ),
     (
@@ -421,6 +472,30 @@ ONE_LAN: list[tuple[str, object, str, str, str]] = [
     ("ssh for nobody", description(firewall={"ssh": []}), "firewall.ssh", "empty", "at least one"),
     ("ssh port", description(firewall={"ssh_port": 0}), "firewall.ssh_port", "0 is out", "1 to 65535"),
     ("syn rate", description(firewall={"syn_rate": -1}), "firewall.syn_rate", "-1 is out", "0 off"),
+    ("a syn rate", description(firewall={"syn_rate": 10001}), "firewall.syn_rate", "10001 is out", "0 to 10000"),
+    ("a syn burst", description(firewall={"syn_burst": 20001}), "firewall.syn_burst", "20001 is out", "1 to 20000"),
+    ("a log rate", description(firewall={"log_rate": 1001}), "firewall.log_rate", "1001 is out", "0 to 1000"),
+    (
+        "spoofed neighbours",
+        description(firewall={"spoofed": ["10.0.0.0/8", "fe80::/10"]}),
+        "firewall.spoofed",
+        "fe80::/10 has addresses of fe80::/10, from which IPv6 neighbours are found",
+        "Leave it out",
+    ),
+    (
+        "spoofed everybody",
+        description(firewall={"spoofed": "::/0"}),
+        "firewall.spoofed",
+        "::/0 has addresses of fe80::/10",
+        "smaller networks",
+    ),
+    (
+        "spoofed nobody",
+        description(firewall={"spoofed": ["::/127"]}),
+        "firewall.spoofed",
+        "::/127 has addresses of ::/128",
+        "smaller networks",
+    ),
     ("log rate", description(firewall={"log_rate": "many"}), "firewall.log_rate", "'many' is not a whole", "0 off"),
     (
         "interface",
@@ -529,14 +604,14 @@ TWO_NETWORKS: list[tuple[str, object, str, str, str]] = [
         "gateway outside",
         nat(nat_service(real_servers=[{"host": "x", "address": "10.99.0.5"}]), gateway="10.99.0.1/24"),
         "nat.gateway",
-        "10.99.0.1 is in no subnet of director lb1 and lb2",
-        "an address of its own in 10.99.0.0/24",
+        "10.99.0.1 is in no subnet of directors lb1 and lb2",
+        "Give lb1 and lb2 addresses of their own in 10.99.0.0/24",
     ),
     (
         "gateway with another prefix",
         nat(gateway="10.11.12.10/16"),
         "nat.gateway",
-        "but the subnet of director lb1 and lb2 there is 10.11.12.0/24",
+        "but the subnet of directors lb1 and lb2 there is 10.11.12.0/24",
         "10.11.12.10/24",
     ),
     (
@@ -566,6 +641,27 @@ TWO_NETWORKS: list[tuple[str, object, str, str, str]] = [
         "services[0].helper",
         "not TCP port 21",
         "ports: [21]",
+    ),
+    (
+        "port 21 without a helper",
+        nat(nat_service(ports=[21])),
+        "services[0].helper",
+        "do not come through NAT by themselves",
+        "Write helper: ftp, or helper: none",
+    ),
+    (
+        "ports 20 and 21 without a helper",
+        nat(nat_service(ports=[20, 21], persistence=60)),
+        "services[0].helper",
+        "Port 21 is FTP",
+        "helper: ftp",
+    ),
+    (
+        "ftp by nat and tunnel",
+        nat(nat_service(ports=[21], real_servers=["rs1", {**FAR, "forwarding": "tunnel"}])),
+        "services[0].ports",
+        "passive data connections",
+        "10000:10100",
     ),
     (
         "helper with udp",
@@ -624,7 +720,7 @@ TWO_NETWORKS: list[tuple[str, object, str, str, str]] = [
         "external outside",
         mapped(external="203.0.113.5"),
         "nat.mappings[0].external",
-        "203.0.113.5 is in no subnet of director lb1 and lb2",
+        "203.0.113.5 is in no subnet of directors lb1 and lb2",
         "Choose an address in",
     ),
     (
@@ -707,6 +803,107 @@ def test_a_mistake_between_two_networks_is_reported_alone(
     assert_only(mistakes(described, TWO_ARMS, INSIDE), path, problem, remedy)
 
 
+def test_one_director_outside_is_named_as_one() -> None:
+    alone = dataclasses.replace(TWO_ARMS[1], interfaces=TWO_ARMS[1].interfaces[:1])
+    found = mistakes(nat(), [TWO_ARMS[0], alone], INSIDE)
+    assert_only(found, "nat.gateway", "in no subnet of director lb2.", "Give lb2 an address of its own in")
+
+
+@pytest.mark.parametrize(
+    ("name", "vip", "forwarding", "remedy"),
+    [
+        ("old", VIP6, "direct", "Or write forwarding: tunnel, and the address of the other family"),
+        ("old", VIP6, "tunnel", "a tunnel can do that"),
+    ],
+)
+def test_a_real_server_of_the_other_family_is_told_of_tunnels(
+    name: str, vip: str, forwarding: str, remedy: str
+) -> None:
+    described = description(service(vip=vip, forwarding=forwarding, real_servers=[name]))
+    found = mistakes(described, real_servers=[Host(name, ("192.0.2.50",))])
+    assert_only(found, "services[0].real_servers[0]", "has no IPv6 address", remedy)
+
+
+def test_a_client_on_the_inner_network_of_two_arms_is_refused_unless_source_nat_is_said() -> None:
+    inner, inner6 = Host("inner", ("10.11.12.77",)), Host("inner6", ("2001:db8:100::77",))
+    found = mistakes(nat(), TWO_ARMS, INSIDE, [Host("outer", ("198.51.100.77",)), inner])
+    assert_only(found, "nat.local_clients", "Client inner has 10.11.12.77", "source_nat")
+    assert mistakes(nat(local_clients="source_nat"), TWO_ARMS, INSIDE, [inner]) == []
+    # A gateway of the other family is nothing to a service that has none.
+    assert mistakes(nat(gateway=[GATEWAY, "2001:db8:100::10/64"]), TWO_ARMS, INSIDE, [inner6]) == []
+
+
+def mixed(**second: object) -> dict[str, object]:
+    """Two services on one network, by NAT and otherwise."""
+    return description(
+        service(forwarding="nat"),
+        service(**{"name": "b", "ports": [81], **second}),
+        nat={"gateway": "192.0.2.10/24", "local_clients": "source_nat"},
+    )
+
+
+NEAR, ELSEWHERE = Host("near", ("192.0.2.31", "2001:db8:2::31")), Host("c9", ("203.0.113.31", "2001:db8:9::31"))
+MAPPED = {
+    **description(service()),
+    "nat": {"gateway": "192.0.2.10/24", "mappings": [{"external": "192.0.2.113", "internal": "192.0.2.22"}]},
+}
+BEHIND_AND_BESIDE: list[tuple[str, object, list[tuple[str, str]]]] = [
+    (
+        "direct",
+        mixed(),
+        [("services[1].real_servers[0]", "rs1 (services[0].real_servers[0])"), ("services[1].real_servers[1]", "rs2")],
+    ),
+    ("one of them", mixed(real_servers=["rs2"]), [("services[1].real_servers[0]", "rs2")]),
+    (
+        "tunnel",
+        mixed(forwarding="tunnel", real_servers=["rs1"]),
+        [("services[1].real_servers[0]", "c9 (203.0.113.31)")],
+    ),
+    (
+        "once for each machine",
+        mixed(real_servers=["rs1"])
+        | {
+            "services": [
+                service(name="c", ports=[82], real_servers=["rs1"]),
+                service(name="d", ports=[83], real_servers=["rs1"]),
+                service(forwarding="nat"),
+            ]
+        },
+        [("services[0].real_servers[0]", "rs1 (services[2].real_servers[0])")],
+    ),
+    (
+        "within one service",
+        mixed(real_servers=["rs3"])
+        | {"services": [service(real_servers=["rs1", {"host": "rs1", "address": "192.0.2.41", "forwarding": "nat"}])]},
+        [("services[0].real_servers[0]", "rs1 (services[0].real_servers[1])")],
+    ),
+    (
+        "a sorry server",
+        mixed(real_servers=["rs3"], sorry_server="rs1"),
+        [("services[1].sorry_server", "rs1")],
+    ),
+    ("a mapping", MAPPED, [("services[0].real_servers[1]", "rs2 (nat.mappings[0].internal)")]),
+    ("all by nat", mixed(forwarding="nat"), []),
+    ("other machines", mixed(real_servers=["rs3"]), []),
+    ("another family", mixed(vip=VIP6), []),
+]
+
+
+@pytest.mark.parametrize(("described", "wanted"), [pytest.param(*case[1:], id=case[0]) for case in BEHIND_AND_BESIDE])
+def test_a_machine_behind_the_directors_answers_as_a_vip_only_its_own_network(
+    described: object, wanted: list[tuple[str, str]]
+) -> None:
+    real_servers = [*REAL_SERVERS, Host("rs3", ("192.0.2.23", "2001:db8:2::23"))]
+    assert mistakes(described, real_servers=real_servers) == []
+    assert mistakes(described, real_servers=real_servers, clients=[NEAR]) == []
+    found = mistakes(described, real_servers=real_servers, clients=[ELSEWHERE])
+    assert [mistake.path for mistake in found] == [path for path, _word in wanted]
+    for mistake, (_path, word) in zip(found, wanted, strict=True):
+        assert word in mistake.problem
+        assert "c9 (203.0.113.31) would get no answers" in mistake.problem
+        assert "clients in 192.0.2.0/24 only" in mistake.remedy
+
+
 def test_local_clients_are_refused_only_when_there_are_none() -> None:
     described = description(service(forwarding="nat"), nat=ONE_ARM)
     near, far = Host("near", ("192.0.2.31",)), Host("far", ("203.0.113.31", "no address"))
@@ -733,6 +930,18 @@ ACCEPTED: list[tuple[str, object]] = [
     ("the port said again within a mark", nat(nat_service(fwmark=5, real_servers=[{"host": "rs1", "port": 80}]))),
     ("all ports with a mark and without persistence", nat(nat_service(ports="all", fwmark=5, check={"port": 80}))),
     ("a tunnel to another segment", description(service(vip=OUTSIDE, forwarding="tunnel", real_servers=[FAR]))),
+    ("ftp without a helper, by passive ports", nat(nat_service(ports=[21, "10000:10100"], persistence=60))),
+    (
+        "ftp of one real server without persistence",
+        description(service(vip=OUTSIDE, forwarding="tunnel", ports=[21, "5000:5010"], real_servers=["rs1"])),
+    ),
+    ("something else on port 21", nat(nat_service(ports=[21], helper="none"))),
+    (
+        "something else on port 21, by tunnel",
+        description(service(vip=OUTSIDE, forwarding="tunnel", ports=[21, 80], helper="none")),
+    ),
+    ("port 21 in a range of many", nat(nat_service(ports=["20:30"], check={"port": 22}))),
+    ("port 21 of another protocol", nat(nat_service(ports=[21], protocol="udp", check={"port": 21}))),
     ("a helper with a mark", nat(nat_service(ports=[20, 21], helper="ftp"))),
     ("a helper with all ports", nat(nat_service(ports="all", persistence=9, check={"port": 21}, helper="ftp"))),
     ("udp packet by packet", nat(nat_service(protocol="udp", check={"port": 53}, one_packet=True))),
@@ -765,8 +974,8 @@ def test_mistakes_of_all_topologies_come_in_one_message() -> None:
         "services[0].one_packet",
         "services[0].ports[1]",
         "services[1].tunnel_port",
+        "services[2].ports[0]",
         "services[2].real_servers[0]",
-        "services[2].vip",
     ]
 
 
