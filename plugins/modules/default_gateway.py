@@ -38,7 +38,8 @@ options:
   persistence:
     description:
       - Who sets the gateway at boot.
-      - V(ifupdown) - a script in C(/etc/network/if-up.d), which runs after C(interfaces) has been followed.
+      - V(ifupdown) - a script in C(/etc/network/if-up.d), which runs after C(interfaces) has been followed, and one in
+        C(/etc/network/if-pre-up.d), which makes room for a gateway that C(interfaces) gives another interface.
       - V(networkd), V(netplan) - a copy of the file by which systemd-networkd configures the interface, with another
         gateway, in C(/etc/systemd/network), where it hides the original (for netplan the one that it generated). A
         drop-in cannot take a gateway away. Run the module again after changes of the original.
@@ -51,7 +52,8 @@ options:
     default: auto
   undo_after:
     description:
-      - Seconds after which a change of the route is taken back by itself. V(0) is never.
+      - Seconds after which a change of the route is taken back by itself. V(0) is never; a timer that an earlier run
+        armed is stopped then, before anything changes.
       - It needs systemd. Stop the timer over a new connection to keep the change.
     type: int
     default: 0
@@ -66,6 +68,10 @@ requirements:
   - systemd for O(persistence=unit) and O(undo_after)
 notes:
   - Only the main routing table is concerned.
+  - systemd-networkd is not told of its new file, for it would configure the interface anew, and addresses and routes
+    on it that others have set would be lost. So until it starts anew it knows the old gateway only, and sets that again
+    when the interface loses its carrier. Where that can happen, run C(networkctl reload) at a quiet time after a
+    change, or run the module again.
 seealso:
   - module: lvs.cluster.nat
 """

@@ -5,7 +5,8 @@
 
 Files of the user are never written to:
 
-* ifupdown runs the scripts in ``if-up.d`` after it has set its own gateway.
+* ifupdown runs the scripts in ``if-up.d`` after it has set its own gateway, and those in ``if-pre-up.d`` before: its
+  ``ip route add`` fails, and with it the interface, where another default route of metric 0 is.
 * systemd-networkd cannot be told by a drop-in to leave a gateway out. It takes the first file that matches, so a copy
   of the user's with our gateway goes before it. Files that netplan generates for it are hidden by one of the same name.
 * NetworkManager gets one more route with a better metric in its connection.
@@ -22,6 +23,7 @@ from ansible_collections.lvs.cluster.plugins.module_utils._gateway.model import 
 UNIT = "lvs-cluster-gateway.service"
 UNIT_PATH = "/etc/systemd/system/" + UNIT
 IF_UP_PATH = "/etc/network/if-up.d/zz-lvs-cluster-gateway"  # scripts run in the order of their names
+IF_PRE_UP_PATH = "/etc/network/if-pre-up.d/zz-lvs-cluster-gateway"
 NETWORKD_DIRECTORY = "/etc/systemd/network"
 
 _HEAD = "# Written by the Ansible module lvs.cluster.default_gateway, which overwrites what is changed here by hand.\n"
@@ -29,6 +31,12 @@ _IF_UP = """\
 #!/bin/sh
 {head}# The default gateway of this real server, after what /etc/network/interfaces says.
 [ "$METHOD" != loopback ] || exit 0
+{commands}exit 0
+"""
+_IF_PRE_UP = """\
+#!/bin/sh
+{head}# Makes room for the gateway that interfaces(5) gives an interface. The script in if-up.d replaces that then.
+[ -n "$IF_GATEWAY" ] && [ "$ADDRFAM" = inet ] && [ "${{IF_METRIC:-0}}" = 0 ] || exit 0
 {commands}exit 0
 """
 _UNIT = """\
@@ -50,6 +58,16 @@ def if_up_text(gateways: Iterable[Gateway]) -> str:
     """The script for ifupdown. It runs after each interface, because each may bring a gateway of its own."""
     commands = [f"ip {gateway.option} route replace {gateway.route} 2>/dev/null || true\n" for gateway in gateways]
     return _IF_UP.format(head=_HEAD, commands="".join(commands))
+
+
+def if_pre_up_text(gateways: Iterable[Gateway]) -> str:
+    """The script for ifupdown that runs before each interface. The metric for IPv6 is never that of ifupdown."""
+    commands = [
+        f"ip {gateway.option} route delete {gateway.route} 2>/dev/null || true\n"
+        for gateway in gateways
+        if gateway.metric == 0
+    ]
+    return _IF_PRE_UP.format(head=_HEAD, commands="".join(commands))
 
 
 def unit_text(gateways: Iterable[Gateway], ip_program: str) -> str:
@@ -83,23 +101,31 @@ def networkd_text(original: str, path: str, gateways: Sequence[Gateway], interfa
 
 
 def _sections(text: str) -> list[str]:
-    return re.split(r"^(?=\[)", text, flags=re.MULTILINE)
+    return re.split(r"^(?=[ \t]*\[)", text, flags=re.MULTILINE)
 
 
 def _without_gateways(section: str, versions: set[int]) -> str:
-    name = section.partition("]")[0]
+    name = section.strip().partition("]")[0]
     if name == "[Network":
         return "".join(
             line
             for line in section.splitlines(keepends=True)
-            if not (line.startswith("Gateway=") and _version_of(line.partition("=")[2]) in versions)
+            if not (_setting(line)[0] == "Gateway" and _version_of(_setting(line)[1]) in versions)
         )
     if name != "[Route":
         return section
-    values = dict(line.partition("=")[::2] for line in section.splitlines() if "=" in line)
-    is_default = values.get("Destination", "default").strip() in ("default", "0.0.0.0/0", "::/0")
-    is_best = values.get("Metric", "0").strip() in ("", "0")
-    return "" if is_default and is_best and _version_of(values.get("Gateway", "")) in versions else section
+    values = dict(map(_setting, section.splitlines()))
+    is_default = values.get("Destination", "default") in ("default", "0.0.0.0/0", "::/0")
+    is_best = values.get("Metric", "0") in ("", "0")
+    is_main = values.get("Table", "main") in ("", "main", "254")  # others are for policy routing
+    is_ours = is_default and is_best and is_main and _version_of(values.get("Gateway", "")) in versions
+    return "" if is_ours else section
+
+
+def _setting(line: str) -> tuple[str, str]:
+    """Key and value of a line; blanks around them do not count (systemd.syntax(7))."""
+    key, _equals, value = line.partition("=")
+    return key.strip(), value.strip()
 
 
 def _version_of(gateway: str) -> int:

@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 
 NEEDS_ROOT = "Only root can set the default gateway. Run this task with become: true."
 PERSISTENCE = ("auto", "ifupdown", "networkd", "netplan", "networkmanager", "unit", "none")
+_NETWORKD_KEEPERS = ("networkd", "netplan")
+_NO_CONNECTION = 10  # exit status, nmcli(1)
 _NETIF = Path("/run/systemd/netif/links")
 _NETPLAN = "/run/systemd/network/10-netplan-"
 _IFSTATE = Path("/run/network/ifstate")
@@ -73,12 +75,16 @@ class _Run:
         self._ip = str(module.get_bin_path("ip", opt_dirs=["/usr/sbin", "/sbin"]) or "")
         if not self._ip:
             raise GatewayError("This host has no program ip. Install the package iproute2 (iproute on EL).")
-        self._record = record_of(_text(RECORD_PATH) or "")
+        self._record = Record()
 
     def results(self) -> dict[str, Any]:
         parameters = self._module.params
         links = links_of(self._output("ip", "-json", "-details", "address", "show"))
         wanted = gateways(parameters, links)
+        seconds = int(parameters["undo_after"])
+        if not self._module.check_mode:
+            Switch(self._module, "gateway").prepare(seconds=seconds)
+        self._record = record_of(_text(RECORD_PATH) or "")
         keeper = self._keeper(wanted) if wanted else "none"
         if keeper == "networkmanager":
             # It knows no route of metric 0.
@@ -88,7 +94,7 @@ class _Run:
         record = new_record(wanted, keeper, kept, host) if wanted else Record()
         goal = Goal(record, self._files(record, host))
         operations = plan(goal, host)
-        undo = self._carry_out(operations, int(parameters["undo_after"]))
+        undo = self._carry_out(operations, seconds)
         return {
             "changed": bool(operations),
             "operations": [operation.line for operation in operations],
@@ -129,7 +135,7 @@ class _Run:
             self._output(*operation.command)
 
     def _observe(self, keeper: str, kept: str) -> Host:
-        paths = [RECORD_PATH, keepers.UNIT_PATH, keepers.IF_UP_PATH]
+        paths = [RECORD_PATH, keepers.UNIT_PATH, keepers.IF_UP_PATH, keepers.IF_PRE_UP_PATH]
         paths += [path for path, _original, _interface in _copies(self._record) + _copies(Record((), keeper, kept))]
         texts = {path: _text(path) for path in paths}
         foreign = [
@@ -140,8 +146,8 @@ class _Run:
                 f"The file {foreign[0]} was not written by this module. Rename it, or use persistence: none and keep "
                 "the gateway yourself."
             )
-        uuid = kept if keeper == "networkmanager" else self._record.kept
-        is_manager = "networkmanager" in (keeper, self._record.keeper)
+        kept_by = ((keeper, kept), (self._record.keeper, self._record.kept))
+        connections = {uuid: self._connection(uuid) for each, uuid in kept_by if each == "networkmanager"}
         return Host(
             routes={
                 version: routes_of(self._output("ip", f"-{version}", "-oneline", "route", "show", "default"))
@@ -149,7 +155,7 @@ class _Run:
             },
             record=self._record,
             files={path: text for path, text in texts.items() if text is not None},
-            connection=self._connection(uuid) if is_manager else {},
+            connections={uuid: found for uuid, found in connections.items() if found},
             is_enabled=any(Path(keepers.UNIT_PATH).parent.glob(f"*.wants/{keepers.UNIT}")),
             is_running=Path("/run/systemd/system").is_dir(),
         )
@@ -160,6 +166,7 @@ class _Run:
             return {}
         files = {RECORD_PATH: record.text()}
         if record.keeper == "ifupdown":
+            files[keepers.IF_PRE_UP_PATH] = keepers.if_pre_up_text(record.gateways)
             files[keepers.IF_UP_PATH] = keepers.if_up_text(record.gateways)
         elif record.keeper == "unit":
             if not (host.is_running or self._module.get_bin_path("systemctl")):
@@ -177,10 +184,11 @@ class _Run:
         chosen = str(self._module.params["persistence"])
         if chosen != "auto":
             return chosen
-        if self._record.keeper != "none":
+        interfaces = {one.interface for one in wanted}
+        if self._record.keeper != "none" and interfaces <= {one.interface for one in self._record.gateways}:
             return self._record.keeper
         interface = wanted[0].interface
-        file = _networkd_file(interface)
+        file = self._original(interface)
         if file:
             return "netplan" if file.startswith(_NETPLAN) else "networkd"
         if self._uuid(interface):
@@ -191,33 +199,53 @@ class _Run:
 
     def _kept(self, keeper: str, wanted: tuple[Gateway, ...]) -> str:
         """What the keeper needs: interfaces with the files that networkd reads of them, or a connection."""
-        if self._record.keeper == keeper and self._record.kept:
-            return self._record.kept
         interfaces = list(dict.fromkeys(one.interface for one in wanted))
         if keeper == "networkmanager":
-            uuid = self._uuid(interfaces[0])
-            if not uuid:
-                raise GatewayError(
-                    f"persistence: NetworkManager has no connection on {interfaces[0]}. Use auto to see who has it, or "
-                    "another value."
-                )
-            return uuid
-        if keeper not in ("networkd", "netplan"):
-            return ""
-        files = {interface: _networkd_file(interface) for interface in interfaces}
-        missing = [interface for interface, file in files.items() if not file]
-        for route in routes_of(self._output("ip", "-oneline", "route", "show", "default")):
-            # A gateway of another interface would come back beside ours.
-            other = route.partition(" dev ")[2].split(" ")[0]
-            file = _networkd_file(other)
-            if metric_of(route) == 0 and file:
-                files[other] = file
-        if missing:
+            return self._kept_connection(interfaces[0])
+        return self._kept_files(interfaces) if keeper in _NETWORKD_KEEPERS else ""
+
+    def _kept_connection(self, interface: str) -> str:
+        earlier = self._record
+        uuid = self._uuid(interface)
+        if not uuid and earlier.keeper == "networkmanager" and interface in {one.interface for one in earlier.gateways}:
+            uuid = earlier.kept if self._connection(earlier.kept) else ""  # it is down now
+        if not uuid:
             raise GatewayError(
-                f"persistence: systemd-networkd does not configure {missing[0]}. Use auto to see who does, or "
-                "another value."
+                f"persistence: NetworkManager has no connection on {interface}. Use auto to see who has it, or another"
+                " value."
             )
+        return uuid
+
+    def _kept_files(self, interfaces: list[str]) -> str:
+        noted = {interface: original for _path, original, interface in _copies(self._record)}
+        there = {interface: original for interface, original in noted.items() if Path(original).exists()}
+        if there == noted and set(interfaces) <= set(there):
+            return self._record.kept
+        files = {interface: there.get(interface) or self._original(interface) for interface in interfaces}
+        for interface, file in files.items():
+            if not file:
+                raise GatewayError(
+                    f"persistence: systemd-networkd does not configure {interface}. Use auto to see who does, or"
+                    " another value."
+                )
+            if not Path(file).exists():
+                path = keepers.networkd_path(interface, file)
+                raise GatewayError(
+                    f"persistence: {file}, which describes {interface}, is gone. If another file does so now, remove"
+                    f" {path}, let networkd read it (`networkctl reload`, which configures the interface anew), and run"
+                    " this again."
+                )
+        # A gateway of another interface would come back beside ours.
+        routes = routes_of(self._output("ip", "-oneline", "route", "show", "default"))
+        others = {route.partition(" dev ")[2].split(" ")[0] for route in routes if metric_of(route) == 0}
+        found = {**there, **{other: self._original(other) for other in sorted(others)}}
+        files.update((other, file) for other, file in found.items() if other not in files and Path(file).is_file())
         return " ".join(f"{interface}={file}" for interface, file in files.items())
+
+    def _original(self, interface: str) -> str:
+        """The file by which networkd configures the interface: the user's, where it follows our copy; else nothing."""
+        file = _networkd_file(interface)
+        return {path: original for path, original, _interface in _copies(self._record)}.get(file, file)
 
     def _uuid(self, interface: str) -> str:
         """The connection that NetworkManager has on the interface, if it is one of its own."""
@@ -230,10 +258,23 @@ class _Run:
         return lines[1].strip() if not status and len(lines) > 1 and "externally" not in lines[0] else ""
 
     def _connection(self, uuid: str) -> dict[str, str]:
-        return {
-            name: self._output("nmcli", "-g", name, "connection", "show", uuid).replace("\\", "").strip()
-            for name in ("ipv4.routes", "ipv6.routes")
-        }
+        """The routes in a connection of NetworkManager; nothing when it is gone."""
+        if not self._module.get_bin_path("nmcli"):
+            return {}
+        found: dict[str, str] = {}
+        # On a busy host nmcli has been seen to say nothing of a route that was there: no answer is asked for twice.
+        for name in ("ipv4.routes", "ipv6.routes") * 2:
+            if not found.get(name):
+                command = ["nmcli", "-g", name, "connection", "show", uuid]
+                status, output, errors = self._module.run_command(command)
+                if status == _NO_CONNECTION:
+                    return {}
+                if status:
+                    raise GatewayError(
+                        f"The command `{' '.join(command)}` failed: {clause(errors or output) or status}."
+                    )
+                found[name] = str(output).replace("\\", "").strip()
+        return found
 
     def _shown_before(self, host: Host) -> dict[str, Any]:
         return {
@@ -281,7 +322,7 @@ def _shown_after(goal: Goal, host: Host) -> dict[str, Any]:
 
 def _copies(record: Record) -> list[tuple[str, str, str]]:
     """Of the files of networkd: the path of our copy, that of the original, and the interface."""
-    if record.keeper not in ("networkd", "netplan"):
+    if record.keeper not in _NETWORKD_KEEPERS:
         return []
     pairs = [one.partition("=")[::2] for one in record.kept.split()]
     return [(keepers.networkd_path(interface, original), original, interface) for interface, original in pairs]

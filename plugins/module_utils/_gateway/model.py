@@ -51,7 +51,8 @@ class Gateway:
 class Record:
     """What is remembered on the host: the gateways, what keeps them, and the routes that they replaced.
 
-    ``kept`` is for the one who keeps them: for NetworkManager the connection, else nothing.
+    ``kept`` is for the one who keeps them: for NetworkManager the connection, for networkd and netplan the interfaces,
+    each with the file that describes it, else nothing.
     """
 
     gateways: tuple[Gateway, ...] = ()

@@ -51,13 +51,14 @@ class Host:
     """A host as far as its default gateway is concerned.
 
     ``routes`` are the default routes of each address family, best first; ``files`` our own files and their text;
-    ``connection`` what NetworkManager has in the connection that is meant, for each of its properties.
+    ``connections`` what NetworkManager has in the connections that are meant, for each of its properties; a connection
+    that is gone is not in it.
     """
 
     routes: Mapping[int, list[str]]
     record: Record = dataclasses.field(default_factory=Record)
     files: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    connection: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    connections: Mapping[str, Mapping[str, str]] = dataclasses.field(default_factory=dict)
     is_enabled: bool = False
     is_running: bool = True  # systemd
 
@@ -121,7 +122,8 @@ def _written(path: str, goal: Goal, host: Host) -> list[Operation]:
 
 def mode_of(path: str) -> str:
     """The mode of one of our files."""
-    return {RECORD_PATH: "0600", keepers.IF_UP_PATH: "0755"}.get(path, "0644")
+    modes = {RECORD_PATH: "0600", keepers.IF_UP_PATH: "0755", keepers.IF_PRE_UP_PATH: "0755"}
+    return modes.get(path, "0644")
 
 
 def _restored(path: str, text: str | None) -> str:
@@ -164,19 +166,27 @@ def _undo_routes(gateway: Gateway, routes: list[str]) -> str:
 
 
 def _connection(record: Record, host: Host, *, adding: bool) -> list[Operation]:
-    wanted = dict(map(keepers.networkmanager_words, record.gateways)) if record.keeper == "networkmanager" else {}
-    earlier = (
-        dict(map(keepers.networkmanager_words, host.record.gateways)) if host.record.keeper == "networkmanager" else {}
-    )
+    wanted, earlier = _words(record), _words(host.record)
     operations = []
-    uuid = record.kept if adding else host.record.kept
-    for name, value in (wanted if adding else earlier).items():
-        is_there = value in host.connection.get(name, "")
-        if adding != is_there and (adding or value != wanted.get(name)):
-            sign, other = ("+", "-") if adding else ("-", "+")
-            command = ("nmcli", "connection", "modify", uuid, f"{sign}{name}", value)
-            operations.append(Operation(command, f"nmcli connection modify {uuid} {other}{name} {shlex.quote(value)}"))
+    for uuid, name, value in wanted if adding else earlier:
+        is_there = value in host.connections.get(uuid, {}).get(name, "")
+        if adding and not is_there:
+            operations.append(_modified(uuid, name, value, signs="+-"))
+        elif not adding and is_there and (uuid, name, value) not in wanted:
+            operations.append(_modified(uuid, name, value, signs="-+"))
     return operations
+
+
+def _words(record: Record) -> list[tuple[str, str, str]]:
+    """Connection, property and value of each route that NetworkManager keeps."""
+    if record.keeper != "networkmanager":
+        return []
+    return [(record.kept, *keepers.networkmanager_words(gateway)) for gateway in record.gateways]
+
+
+def _modified(uuid: str, name: str, value: str, *, signs: str) -> Operation:
+    command = ("nmcli", "connection", "modify", uuid, f"{signs[0]}{name}", value)
+    return Operation(command, shlex.join((*command[:4], f"{signs[1]}{name}", value)))
 
 
 def _unit(goal: Goal, host: Host, *, adding: bool) -> list[Operation]:

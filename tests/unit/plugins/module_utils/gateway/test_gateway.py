@@ -166,3 +166,71 @@ def test_a_copy_for_networkd_leaves_out_only_the_default_routes_that_ours_take_t
 )
 def test_the_copy_stands_where_networkd_finds_it_before_the_original(original: str, copy: str) -> None:
     assert keepers.networkd_path("eth0", original) == copy
+
+
+@pytest.mark.parametrize(
+    ("section", "stays"),
+    [
+        ("[Route]\nGateway=192.0.2.254\nTable=100\n", True),
+        ("[Route]\nGateway=192.0.2.254\nTable = main\n", False),
+        ("[Route]\nGateway=192.0.2.254\nTable=254\n", False),
+        ("[Route]\nGateway = 192.0.2.254\nDestination = 0.0.0.0/0\n", False),
+        ("[Route]\nGateway = 192.0.2.254\nMetric = 100\n", True),
+        ("[Network]\n  Gateway = 192.0.2.254\n", False),
+        ("  [Route]\nGateway=192.0.2.254\n", False),
+    ],
+)
+def test_a_route_of_a_copy_goes_only_out_of_the_main_table_and_however_it_is_spaced(section: str, stays: bool) -> None:
+    original = f"[Match]\nName=eth0\n\n{section}\n[Link]\nMTUBytes=1400\n"
+    text = keepers.networkd_text(original, "/etc/systemd/network/10-eth0.network", [OURS], "eth0")
+    assert ("192.0.2.254" in text) is stays
+    assert "[Link]\nMTUBytes=1400\n" in text
+
+
+def test_before_ifupdown_sets_a_gateway_of_its_own_ours_makes_room_unless_the_metrics_differ() -> None:
+    text = keepers.if_pre_up_text([OURS, Gateway(ipaddress.ip_address("2001:db8::1"), "eth0", 1)])
+    assert [line for line in text.splitlines() if line.startswith("ip ")] == [
+        f"ip -4 route delete {OURS.route} 2>/dev/null || true"
+    ]
+
+
+NM_VALUE = "0.0.0.0/0 192.0.2.1 1"
+
+
+def kept_by_nm(uuid: str) -> Record:
+    return Record((Gateway(OURS.address, "eth0", 1),), "networkmanager", uuid)
+
+
+@pytest.mark.parametrize(
+    ("record", "connections", "expected"),
+    [
+        pytest.param(
+            kept_by_nm("new"),
+            {"old": {"ipv4.routes": NM_VALUE}, "new": {"ipv4.routes": ""}},
+            [
+                f"nmcli connection modify new +ipv4.routes '{NM_VALUE}'",
+                f"nmcli connection modify old -ipv4.routes '{NM_VALUE}'",
+            ],
+            id="the route moves to the connection that the interface has now",
+        ),
+        pytest.param(
+            kept_by_nm("new"),
+            {"new": {"ipv4.routes": NM_VALUE}},
+            [],
+            id="the old connection is gone",
+        ),
+        pytest.param(Record(), {}, [], id="nothing to give back to a connection that is gone"),
+        pytest.param(
+            Record(),
+            {"old": {"ipv4.routes": NM_VALUE}},
+            [f"nmcli connection modify old -ipv4.routes '{NM_VALUE}'"],
+            id="the route is given back",
+        ),
+    ],
+)
+def test_networkmanager_keeps_the_route_in_the_connection_that_is_there(
+    record: Record, connections: dict[str, dict[str, str]], expected: list[str]
+) -> None:
+    there = host("default via 192.0.2.1 dev eth0 metric 1", record=kept_by_nm("old"), connections=connections)
+    operations = plan(Goal(record, {}), there)
+    assert [operation.line for operation in operations if operation.command[0] == "nmcli"] == expected
