@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The lvs.cluster contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The role director's script that loads rules at boot and after others have loaded theirs: all of ours, nothing else."""
+"""The role director's script that loads rules at boot and after others loaded theirs: all of ours, nothing else."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ def written(run_module: ModuleRun, backend: str, place: Path) -> Path:
     """The script for DESCRIBED, whose rules are in the kernel."""
     environment = jinja2.Environment(trim_blocks=True, keep_trailing_newline=True, undefined=jinja2.StrictUndefined)
     environment.filters["comment"] = lambda text: f"# {text}"
-    parts = [
-        {"name": f"lvs_cluster_{name}", "rules": run_module(name, {**described, "backend": backend})["rules"]}
+    parts = {
+        f"lvs_cluster_{name}": run_module(name, {**described, "backend": backend})["rules"]
         for name, described in DESCRIBED.items()
-    ]
+    }
     text = environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         ansible_managed="Ansible managed", __director_rules_parts=parts
     )
@@ -74,7 +74,7 @@ HAPPENED = {
         "iptables -D INPUT -j LVS_CLUSTER_FIREWALL_INPUT",
         "iptables -A INPUT -j LVS_CLUSTER_FIREWALL_INPUT; iptables -I LVS_CLUSTER_FIREWALL_INPUT -j ACCEPT",
         "ip6tables -t mangle -F LVS_CLUSTER_FWMARK",
-        "iptables -t mangle -D PREROUTING -j LVS_CLUSTER_FWMARK; iptables -t mangle -I PREROUTING -j LVS_CLUSTER_FWMARK",
+        "for of in -D -I; do iptables -t mangle $of PREROUTING -j LVS_CLUSTER_FWMARK; done",
         "iptables -t nat -A LVS_CLUSTER_NAT_PREROUTING -j ACCEPT",
     ],
 }

@@ -19,13 +19,25 @@ REMEMBERED = {
     "sysctls": {"net.ipv4.ip_forward": "0", "net.ipv4.vs.conntrack": "0"},
     "fwmarks": [{"mark": 7, "address": "192.0.2.100", "protocol": "tcp", "ports": ["80"]}],
 }
-GIVEN = {
+
+
+def as_read(remembered: dict[str, t.Any]) -> dict[str, str]:
+    """The result of the task that reads what is remembered."""
+    return {"content": base64.b64encode(json.dumps(remembered).encode()).decode()}
+
+
+GIVEN: dict[str, t.Any] = {
     "director_sysctls": {"net.ipv4.ip_forward": 1, "net.ipv4.conf.eth0/7.send_redirects": 0},
     "director_gateways": [{"address": "10.11.12.10", "prefix": 32, "interface": "eth1"}],
     "director_exclusive": False,
     "director_fwmarks": [{"mark": 5, "address": "192.0.2.100", "protocol": "udp", "ports": []}],
-    "director_nat": {"mappings": [{"external": "198.51.100.1", "internal": "10.11.12.21", "protocol": None}]},
-    "__director_state_read": {"content": base64.b64encode(json.dumps(REMEMBERED).encode()).decode()},
+    "director_nat": {
+        "masquerade": [],
+        "mappings": [{"external": "198.51.100.1", "internal": "10.11.12.21", "protocol": None}],
+        "source_nat": [],
+        "helpers": [],
+    },
+    "__director_state_read": as_read(REMEMBERED),
     "__director_kernel_read": {
         "stdout_lines": [
             "/proc/sys/net/ipv4/ip_forward:1",
@@ -42,31 +54,43 @@ GIVEN = {
 }
 
 
+WANTED = (
+    *("rules", "gateways", "gateways_kept", "state_both", "state_described", "rules_unsure"),
+    *("sysctls_missing", "sysctls_overruled", "sysctls_given_back"),
+)
+
+
+def work_out(place: Path, given: dict[str, dict[str, t.Any]]) -> dict[str, dict[str, t.Any]]:
+    """The variables that vars/main.yml derives from what is given, by the name of each case."""
+    plays = [
+        {
+            "hosts": "localhost",
+            "gather_facts": False,
+            "vars": {
+                "ansible_connection": "local",
+                "ansible_python_interpreter": sys.executable,
+                "wanted": {name: f"{{{{ __director_{name} }}}}" for name in WANTED},
+            },
+            "vars_files": [*(str(ROLE / each / "main.yml") for each in ("defaults", "vars")), f"{place}/{n}.given"],
+            "tasks": [
+                {"ansible.builtin.copy": {"content": "{{ wanted }}", "dest": f"{place}/{n}.json", "mode": "0600"}}
+            ],
+        }
+        for n in range(len(given))
+    ]
+    (place / "play.json").write_text(json.dumps(plays), encoding="utf-8")
+    for n, each in enumerate(given.values()):
+        (place / f"{n}.given").write_text(json.dumps(each), encoding="utf-8")
+    run = [sys.executable, "-m", "ansible", "playbook", f"{place}/play.json"]
+    done = subprocess.run(run, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return {name: json.loads((place / f"{n}.json").read_text(encoding="utf-8")) for n, name in enumerate(given)}
+
+
 @pytest.fixture(scope="module")
 def worked_out(tmp_path_factory: pytest.TempPathFactory) -> dict[str, t.Any]:
     """The variables that vars/main.yml derives from GIVEN."""
-    place = tmp_path_factory.mktemp("director")
-    wanted = {
-        name: f"{{{{ __director_{name} }}}}"
-        for name in (
-            *("rules", "gateways", "gateways_kept", "state_both", "state_described"),
-            *("sysctls_missing", "sysctls_overruled", "sysctls_given_back"),
-        )
-    }
-    play = {
-        "hosts": "localhost",
-        "gather_facts": False,
-        "vars": {"ansible_connection": "local", "ansible_python_interpreter": sys.executable},
-        "vars_files": [str(ROLE / "defaults/main.yml"), str(ROLE / "vars/main.yml")],
-        "tasks": [{"ansible.builtin.copy": {"content": wanted, "dest": str(place / "found.json"), "mode": "0600"}}],
-    }
-    (place / "play.json").write_text(json.dumps([play]), encoding="utf-8")
-    (place / "given.json").write_text(json.dumps(GIVEN), encoding="utf-8")
-    run = [sys.executable, "-m", "ansible", "playbook", "--extra-vars", f"@{place}/given.json", f"{place}/play.json"]
-    done = subprocess.run(run, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    found: dict[str, t.Any] = json.loads((place / "found.json").read_text(encoding="utf-8"))
-    return found
+    return work_out(tmp_path_factory.mktemp("director"), {"": GIVEN})[""]
 
 
 def test_what_the_modules_want_unsaid_is_left_out(worked_out: dict[str, t.Any]) -> None:
@@ -105,3 +129,33 @@ def test_a_file_that_is_read_later_and_says_the_contrary_is_named(worked_out: di
         "/etc/sysctl.d/99-sysctl.conf:net.ipv4.ip_forward = 0",
         "/etc/sysctl.d/local.conf:-net.ipv4.conf.eth0/7.send_redirects=1",
     ]
+
+
+def test_rules_are_written_before_keepalived_unless_the_last_run_came_to_its_end_with_the_same(tmp_path: Path) -> None:
+    first = work_out(tmp_path, {"": {**GIVEN, "__director_state_read": {}}})[""]
+    described, both = first["state_described"], first["state_both"]
+    assert {**both, "complete": True} == described
+    cases = {
+        "the first run": ({}, True),
+        "the same again": (described, False),
+        "a run that was cut short": (both, True),
+        "a state of before there was such a word": ({k: v for k, v in described.items() if k != "complete"}, True),
+        "other rules": ({**described, "fwmarks": []}, True),
+        "fewer rules": ({**described, "fwmarks": [*described["fwmarks"], *REMEMBERED["fwmarks"]]}, True),
+        "a gateway that real servers still use": ({**described, "gateways": REMEMBERED["gateways"]}, True),
+    }
+    found = work_out(
+        tmp_path,
+        {name: {**GIVEN, "__director_state_read": as_read(last)} for name, (last, _is_unsure) in cases.items()},
+    )
+    assert {name: each["rules_unsure"] for name, each in found.items()} == {
+        name: is_unsure for name, (_last, is_unsure) in cases.items()
+    }
+    # Written down at the start and at the end, unless it is there already.
+    assert [name for name, each in found.items() if each["state_described"] == cases[name][0]] == ["the same again"]
+    assert not [name for name, each in found.items() if "complete" in each["state_both"]]
+
+
+def test_a_director_without_rules_writes_none(tmp_path: Path) -> None:
+    without = {**GIVEN, "director_fwmarks": [], "director_nat": {}, "__director_state_read": {}}
+    assert work_out(tmp_path, {"": without})[""]["rules_unsure"] is False
