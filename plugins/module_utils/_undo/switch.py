@@ -102,6 +102,8 @@ class Switch:
             if not seconds:
                 self._module.run_command([program, "stop", self.timer])
             self._await_restored()
+            if not seconds:
+                self._forget()
 
     def _programs(self) -> tuple[str, str]:
         programs = [self._module.get_bin_path(name) for name in ("systemctl", "systemd-run")]
@@ -142,6 +144,13 @@ class Switch:
         except OSError as error:
             raise UndoError(f"{self.script}, which takes the last change back, cannot be read: {error}.") from error
         return text[len(self._head()) :] if text.startswith(self._head()) else text
+
+    def _forget(self) -> None:
+        """Leaves nothing of a switch that is no longer armed."""
+        with contextlib.suppress(OSError):
+            self.script.unlink()
+            self._directory.rmdir()
+            self._directory.parent.rmdir()  # when no other switch is in it
 
     def _write(self, restore: str) -> None:
         text = f"{self._head()}{restore.rstrip()}\n"

@@ -107,6 +107,7 @@ def test_a_change_without_a_switch_disarms_that_of_an_earlier_one(tmp_path: Path
     switch(module, tmp_path).prepare(seconds=0)
     assert module.commands == ["systemctl stop lvs-cluster-undo-firewall.timer"]
     assert not switch(module, tmp_path).is_armed()
+    assert not (tmp_path / "run").exists()
 
 
 def test_once_it_is_stopped_the_next_change_has_its_own_old_state(tmp_path: Path) -> None:
