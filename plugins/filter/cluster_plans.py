@@ -45,7 +45,8 @@ options:
     description:
       - Inventory names of machines that connect to the services, where they are known. Of them the same addresses are
         read.
-      - They say whether C(nat.local_clients) V(refused) holds, and from where packets come that are no forgery.
+      - With them it is seen whether a client stands where NAT or a real server's way back cannot serve it, and from
+        where packets come that are no forgery.
     type: list
     elements: str
     default: []
