@@ -7,22 +7,24 @@ Set it, reboot, give it back, reboot; and a gateway that cuts the controller off
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from drive import LAB, NAMESPACE, Run, await_that, playbook
+from drive import CHECKOUT, LAB, NAMESPACE, Run, await_that, playbook
 
 HERE = Path(__file__).parent
 NAME = os.environ.get("LVS_GATEWAY_LAB") or f"{NAMESPACE}-gw"
 SSH_CONFIG = Path("/run/lvs-labs") / NAME / "ssh_config"
 MACHINES = ("ifupdown", "networkd", "netplan", "nm", "unit")
 OLD, NEW = ("192.0.2.1", "2001:db8:2::1"), ("192.0.2.2", "2001:db8:2::2")
+TIMER, SERVICE = "lvs-cluster-undo-gateway.timer", "lvs-cluster-undo-gateway.service"
 KEEPS = {
     "ifupdown": "/etc/network/if-up.d/zz-lvs-cluster-gateway",
-    "networkd": "/etc/systemd/network/00-lvs-cluster-eth0.network",
+    "networkd": "/etc/systemd/network/00-lvs-cluster-eth0-10-eth0.network",
     "netplan": "/etc/systemd/network/10-netplan-eth0.network",
     "unit": "/etc/systemd/system/lvs-cluster-gateway.service",
 }
@@ -61,6 +63,26 @@ def role(monkeypatch: pytest.MonkeyPatch, *words: str, ssh_words: str = "", **va
     monkeypatch.setattr("drive.SSH_CONFIG", f"{SSH_CONFIG} {ssh_words}".strip())
     given = {f"realserver_linux_{name}": value for name, value in variables.items()}
     return playbook(str(HERE / "gateway_role.yml"), *words, inventory=HERE / "gateway.yml", variables=given)
+
+
+def set_gateways(machine: str, **options: object) -> None:
+    """One run of the module alone, which nobody keeps."""
+    subprocess.run(
+        [
+            "ansible",
+            machine,
+            "-i",
+            HERE / "gateway.yml",
+            "-m",
+            "lvs.cluster.default_gateway",
+            "-a",
+            json.dumps(options),
+        ],
+        cwd=CHECKOUT,
+        env={**os.environ, "ANSIBLE_SSH_ARGS": f"-F {SSH_CONFIG}"},
+        stdin=subprocess.DEVNULL,
+        check=True,
+    )
 
 
 def gateways(machine: str) -> tuple[str, str]:
@@ -131,3 +153,36 @@ def test_a_gateway_that_cuts_the_controller_off_is_taken_back(monkeypatch: pytes
     assert "networkd has its old default gateway back" in run.output.replace("\n", " "), run.output
     await_gateways("networkd", OLD)
     assert described("networkd") == before
+
+
+def test_two_changes_that_nobody_keeps_are_both_taken_back_and_it_is_too_late_to_keep_them() -> None:
+    before = described("unit")
+    set_gateways("unit", gateways=[NEW[1]], undo_after=120)
+    set_gateways("unit", gateways=["2001:db8:2::22"], undo_after=10)
+    ssh("unit", "echo sleep 15 >>/run/lvs-cluster/undo-gateway/restore")
+    states = f"systemctl is-active {TIMER} {SERVICE}"
+    await_that(lambda: ssh("unit", states, check=False).split() == ["inactive", "active"], "it goes off")
+    assert "not loaded" in ssh("unit", f"systemctl stop {TIMER} 2>&1", check=False)
+    await_gateways("unit", OLD)
+    await_that(lambda: ssh("unit", states, check=False).split() == ["inactive", "inactive"], "it ends")
+    assert described("unit") == before
+
+
+def test_a_change_without_a_switch_lasts_whatever_an_earlier_one_armed() -> None:
+    set_gateways("unit", gateways=[NEW[0]], undo_after=120)
+    assert ssh("unit", f"systemctl is-active {TIMER}").strip() == "active"
+    set_gateways("unit", gateways=NEW)
+    assert ssh("unit", f"systemctl is-active {TIMER}", check=False).strip() == "inactive"
+    set_gateways("unit", state="absent")
+    assert gateways("unit") == OLD
+
+
+def test_ifupdown_brings_up_a_later_interface_with_a_gateway_of_its_own() -> None:
+    set_gateways("ifupdown", gateways=NEW)
+    interface = "iface dummy0 inet static\n pre-up ip link add dummy0 type dummy\n address 198.51.100.2/24\n"
+    ssh("ifupdown", f"printf '{interface} gateway 198.51.100.1\n post-down ip link del dummy0\n' >/tmp/dummy0")
+    ssh("ifupdown", "cat /etc/network/interfaces /tmp/dummy0 >/tmp/both; ifup -i /tmp/both dummy0")
+    assert gateways("ifupdown") == NEW
+    ssh("ifupdown", "ifdown -i /tmp/both dummy0")
+    set_gateways("ifupdown", state="absent")
+    assert gateways("ifupdown") == OLD

@@ -25,6 +25,7 @@ UNIT_PATH = "/etc/systemd/system/" + UNIT
 IF_UP_PATH = "/etc/network/if-up.d/zz-lvs-cluster-gateway"  # scripts run in the order of their names
 IF_PRE_UP_PATH = "/etc/network/if-pre-up.d/zz-lvs-cluster-gateway"
 NETWORKD_DIRECTORY = "/etc/systemd/network"
+_OTHER_NETWORKD_DIRECTORIES = ("/run/systemd/network", "/usr/local/lib/systemd/network", "/usr/lib/systemd/network")
 
 _HEAD = "# Written by the Ansible module lvs.cluster.default_gateway, which overwrites what is changed here by hand.\n"
 _IF_UP = """\
@@ -79,9 +80,23 @@ def unit_text(gateways: Iterable[Gateway], ip_program: str) -> str:
 def networkd_path(interface: str, original: str) -> str:
     """Where our copy of the file of an interface stands."""
     name = original.rpartition("/")[2]
-    if not original.startswith(NETWORKD_DIRECTORY + "/"):
-        return f"{NETWORKD_DIRECTORY}/{name}"
-    return f"{NETWORKD_DIRECTORY}/00-lvs-cluster-{interface}.network"
+    is_theirs = original.startswith(NETWORKD_DIRECTORY + "/")
+    return _first(interface) + name if is_theirs else f"{NETWORKD_DIRECTORY}/{name}"
+
+
+def networkd_originals(interface: str, path: str) -> list[str]:
+    """The files of which the one that networkd follows may be our copy, even one that is gone by now, best first."""
+    name = path.rpartition("/")[2]
+    if path.startswith(_first(interface)):
+        return [f"{NETWORKD_DIRECTORY}/{path[len(_first(interface)) :]}"]
+    if path.startswith(NETWORKD_DIRECTORY + "/"):
+        return [f"{directory}/{name}" for directory in _OTHER_NETWORKD_DIRECTORIES]
+    return []
+
+
+def _first(interface: str) -> str:
+    """How the paths of copies begin that must go before the user's files in the same directory."""
+    return f"{NETWORKD_DIRECTORY}/00-lvs-cluster-{interface}-"
 
 
 def networkd_text(original: str, path: str, gateways: Sequence[Gateway], interface: str) -> str:

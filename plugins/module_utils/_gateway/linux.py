@@ -243,9 +243,17 @@ class _Run:
         return " ".join(f"{interface}={file}" for interface, file in files.items())
 
     def _original(self, interface: str) -> str:
-        """The file by which networkd configures the interface: the user's, where it follows our copy; else nothing."""
+        """The user's file by which networkd configures the interface; nothing when it does not.
+
+        Until it is told, networkd goes by the file that it has read last, which may be our copy of an earlier run.
+        """
         file = _networkd_file(interface)
-        return {path: original for path, original, _interface in _copies(self._record)}.get(file, file)
+        copies = {path: original for path, original, _interface in _copies(self._record)}
+        if file in copies:
+            return copies[file]
+        if not file or Path(file).exists():
+            return file
+        return next((path for path in keepers.networkd_originals(interface, file) if Path(path).exists()), file)
 
     def _uuid(self, interface: str) -> str:
         """The connection that NetworkManager has on the interface, if it is one of its own."""

@@ -160,12 +160,13 @@ def test_a_copy_for_networkd_leaves_out_only_the_default_routes_that_ours_take_t
 @pytest.mark.parametrize(
     ("original", "copy"),
     [
-        ("/etc/systemd/network/10-eth0.network", "/etc/systemd/network/00-lvs-cluster-eth0.network"),
+        ("/etc/systemd/network/10-eth0.network", "/etc/systemd/network/00-lvs-cluster-eth0-10-eth0.network"),
         ("/run/systemd/network/10-netplan-eth0.network", "/etc/systemd/network/10-netplan-eth0.network"),
     ],
 )
 def test_the_copy_stands_where_networkd_finds_it_before_the_original(original: str, copy: str) -> None:
     assert keepers.networkd_path("eth0", original) == copy
+    assert original in keepers.networkd_originals("eth0", copy)
 
 
 @pytest.mark.parametrize(
