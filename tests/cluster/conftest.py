@@ -14,6 +14,7 @@ from drive import EXAMPLE, SSH_CONFIG, active_director, playbook
 #: The example that must stand in the lab, for tests of another one than direct-pair, and a VIP of it.
 OTHER_EXAMPLES = {
     "test_verify_nat.py": "nat-two-arm",
+    "test_verify_one_arm.py": "nat-one-arm",
     "test_verify_tunnel.py": "tunnel",
     "test_verify_marks.py": "fwmark",
     "test_verify_ftp.py": "ftp",
