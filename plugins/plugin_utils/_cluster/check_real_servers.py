@@ -17,6 +17,7 @@ from .observed import (
     View,
     checked_port,
     forwarding_of,
+    is_ftp_data,
     key_of,
     normal,
     version_of,
@@ -121,8 +122,9 @@ def _needed_listeners(view: View, host: SeenHost) -> dict[ServiceKey, frozenset[
     needed: dict[ServiceKey, frozenset[ServiceKey]] = {}
     for wanted in host.wanted.get("realserver_linux_listeners") or ():
         protocol, address, port = key_of(wanted)
-        if protocol != "sctp":
-            needed[protocol, address, port] = view.services_at(host.name, protocol, address, port)
+        keys = view.services_at(host.name, protocol, address, port)
+        if protocol != "sctp" and not (keys and all(is_ftp_data(view.by_key[key], port) for key in keys)):
+            needed[protocol, address, port] = keys
     for key, service in view.by_key.items():
         for entry in service.get("real_servers") or ():
             port = checked_port(service, entry)

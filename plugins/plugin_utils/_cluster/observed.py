@@ -120,7 +120,16 @@ def version_of_service(service: Values) -> int:
 
 
 def port_ranges(service: Values) -> list[tuple[int, int]]:
-    """The ports of a plan's service, each as its first and last; of a service for all ports, all."""
+    """The ports to which clients of a plan's service connect, each as its first and last; for all ports none."""
+    return [each for each in _described_ranges(service) if each[0] != each[1] or not is_ftp_data(service, each[0])]
+
+
+def is_ftp_data(service: Values, port: int) -> bool:
+    """Whether FTP servers connect from this port (RFC 959, 3.2), on which then nobody listens."""
+    return port == 20 and service.get("protocol") == "tcp" and (21, 21) in _described_ranges(service)
+
+
+def _described_ranges(service: Values) -> list[tuple[int, int]]:
     spelled = service.get("ports")
     if spelled is None:
         spelled = [service.get("port") or 0]
@@ -132,7 +141,7 @@ def port_ranges(service: Values) -> list[tuple[int, int]]:
 
 
 def has_port(service: Values, port: int) -> bool:
-    ranges = port_ranges(service)
+    ranges = _described_ranges(service)
     return not ranges or any(first <= port <= last for first, last in ranges)
 
 

@@ -69,6 +69,20 @@ NAT = two_arms(
     masquerade=["10.11.12.0/24"],
 )
 FTP = two_arms({**WEB, "name": "files", "ports": [21], "helper": "ftp", "real_servers": ["rs1", "rs2"]})
+FTP_DIRECT = one_lan(
+    {
+        "services": [
+            {
+                "name": "files",
+                "vip": "192.0.2.100",
+                "ports": [20, 21, "10000:10100"],
+                "persistence": 60,
+                "check": {"port": 21},
+                "real_servers": ["rs1", "rs2"],
+            }
+        ]
+    }
+)
 ONE_ARM = one_lan(
     {
         "forwarding": "nat",
@@ -128,6 +142,7 @@ WALL = one_lan({"firewall": True, "services": [{**SHOP, "ports": [80]}]})
 CLUSTERS = {
     "nat": NAT,
     "ftp": FTP,
+    "ftp by direct routing": FTP_DIRECT,
     "one arm": ONE_ARM,
     "tunnel": TUNNEL,
     "marks": MARKS,
@@ -821,6 +836,14 @@ def test_each_vip_and_port_of_a_mark_is_probed_and_of_a_range_where_somebody_lis
     listeners = {"rs2": [{"address": "0.0.0.0", "port": port, "protocol": "tcp"} for port in (8004, 8003, 8002)]}
     ports = {each["address"]: each["port"] for each in probe_connections(director, listeners)}
     assert ports["192.0.2.101"] == 8002
+
+
+def test_nobody_has_to_listen_on_the_port_that_active_ftp_comes_from() -> None:
+    plans, seen = FTP_DIRECT.healthy()
+    assert [each["port"] for each in probe_connections(plans["lb1"]["vars"])] == [21]
+    for name in ("rs1", "rs2"):
+        listen(name, 20)(seen)
+    assert cluster_findings(plans, seen) == []
 
 
 def test_with_nat_ports_are_those_of_clients_and_not_those_of_real_servers() -> None:
