@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from faults import all_broken, assert_named, findings
+from drive import playbook
+from faults import all_broken, assert_named, findings, variant
 
 
 def test_devices_that_are_down_or_filter_are_named():
@@ -47,3 +48,13 @@ def test_a_filter_on_the_way_is_told_from_one_on_the_real_server():
         ("rs1", "nothing arrived on"),
         ("rs2", "IP protocol 47 (GRE)"),
     )
+
+
+def test_direct_forwarding_to_another_segment_is_refused_before_anything_is_looked_at(tmp_path):
+    inventory = variant(tmp_path, description=lambda text: text.replace("forwarding: tunnel", "forwarding: direct"))
+    run = playbook("lvs.cluster.verify", inventory=inventory)
+    assert run.code != 0
+    for host in ("rs1", "rs2"):
+        assert f"of {host} is in no subnet of director lb1: forwarding direct reaches only neighbours." in run.output
+    assert "Write forwarding: tunnel" in run.output
+    assert "not as described" not in run.output
