@@ -156,6 +156,7 @@ def test_a_gateway_that_cuts_the_controller_off_is_taken_back(monkeypatch: pytes
 
 
 def test_two_changes_that_nobody_keeps_are_both_taken_back_and_it_is_too_late_to_keep_them() -> None:
+    set_gateways("unit", state="absent")
     before = described("unit")
     set_gateways("unit", gateways=[NEW[1]], undo_after=120)
     set_gateways("unit", gateways=["2001:db8:2::22"], undo_after=10)
