@@ -39,7 +39,7 @@ build: ## build the collection into build/, install the tarball and read it from
 
 .PHONY: test
 test: ## everything that CI runs
-	@$(RUN) packages venv lint build -- unit sanity netns kernel lab -- molecule:two-networks,tunnel -- molecule:direct,nat-one-arm,sites -- cluster
+	@$(RUN) packages venv lint build -- unit sanity netns kernel lab gateway -- molecule:two-networks,tunnel -- molecule:direct,nat-one-arm,sites -- cluster
 
 .PHONY: demo
 demo: ## build a cluster in the lab, show it, cut the power of its director (root)

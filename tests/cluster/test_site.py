@@ -149,6 +149,7 @@ def test_a_drained_real_server_leaves_under_traffic_without_a_failed_request_and
     assert run.code == 0, run.output
     assert traffic.result.failed == 0, traffic.result
     assert VIP not in ssh("rs2", "ip -brief address show")
+    assert ssh("rs2", "find /etc /run/lvs-cluster -path '*lvs*' 2>/dev/null", check=False) == ""
     run = playbook("site.yml")
     assert run.code == 0, run.output
     assert f"{VIP}/32" in ssh("rs2", "ip -brief address show dev lo")
