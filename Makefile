@@ -39,7 +39,11 @@ build: ## build the collection into build/, install the tarball and read it from
 
 .PHONY: test
 test: ## everything that CI runs
-	@$(RUN) packages venv lint build -- unit sanity netns kernel lab gateway -- molecule:two-networks,tunnel -- molecule:direct,nat-one-arm,sites -- cluster
+	@$(RUN) packages venv lint build -- unit sanity netns kernel lab -- molecule:direct-pair,tunnel,nat-two-arm -- cluster
+
+.PHONY: examples
+examples: ## every example in the lab, and gateways on five kinds of machine: longer than CI has time for (root)
+	@$(RUN) packages venv -- molecule:direct,sites -- molecule:two-networks,tunnel,nat-one-arm -- gateway
 
 .PHONY: demo
 demo: ## build a cluster in the lab, show it, cut the power of its director (root)
