@@ -33,7 +33,7 @@ def built(what: str) -> Run:
 def cut() -> Report:
     """Cuts the active director's power under a request every 20 ms, and waits until the pair is whole again."""
     active = active_director()
-    with Traffic(timeout=0.9) as traffic:
+    with Traffic(interval=0.02, timeout=0.9) as traffic:
         time.sleep(1)
         lab("cut", active)
         await_that(lambda: "rs" in ssh("client", f"curl --silent --max-time 1 http://{VIP}/", check=False), "an answer")

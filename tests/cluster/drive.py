@@ -150,7 +150,7 @@ class Report:
 class Traffic:
     """Constant traffic from the client to the VIP, from entering the block to its end; then `report` is there."""
 
-    def __init__(self, address: str = VIP, *, interval: float = 0.02, timeout: float = 5, maximum: float = 300) -> None:
+    def __init__(self, address: str = VIP, *, interval: float = 0.05, timeout: float = 5, maximum: float = 300) -> None:
         script = (Path(__file__).parent / "traffic.py").read_text(encoding="utf-8")
         words: Sequence[object] = ("python3", "-c", script, address, 80, interval, timeout, maximum)
         self.command = shlex.join(map(str, words))

@@ -64,7 +64,7 @@ def answers(vip: str) -> bool:
 
 
 def changed_under_traffic(variables: Mapping[str, object] | None) -> Run:
-    with Traffic(interval=0.05, maximum=900) as traffic:
+    with Traffic(maximum=900) as traffic:
         run = playbook("site.yml", variables=variables)
     assert run.code == 0, run.output
     assert traffic.result.failed == 0, traffic.result

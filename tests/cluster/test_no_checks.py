@@ -142,7 +142,8 @@ def unchecked() -> Iterator[None]:
         print(f"health_checks none to keepalived: {traffic.result}")
     assert run.code == 0, run.output
     for name in DIRECTORS:
-        assert ssh(name, f"ls -d /etc/lvs-cluster /etc/systemd/system/{UNIT}.service", check=False) == ""
+        left = f"ls -d /etc/lvs-cluster/*table* /etc/systemd/system/{UNIT}.service"
+        assert ssh(name, left, check=False) == ""
         assert UNIT not in ssh(name, "systemctl list-units --all --no-legend; systemctl list-unit-files --no-legend")
 
 
@@ -153,6 +154,7 @@ def test_the_table_is_the_described_one_and_keepalived_knows_the_vips_only():
         modes = ssh(name, "cd /etc/lvs-cluster; stat -c '%n %U %G %a' . *").splitlines()
         assert modes == [
             ". root root 755",
+            "director.json root root 600",
             "restore-table root root 755",
             "table.json root root 600",
             "table.rules root root 600",
