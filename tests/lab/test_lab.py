@@ -134,10 +134,10 @@ def test_time_runs_evenly(direct: None) -> None:
 @needs_root
 def test_large_transfers_between_machines_do_not_stall(direct: None) -> None:
     on("rs1", "head -c 4000000 /dev/zero >/root/large")
-    serve = "systemd-run --unit=large --quiet python3 -m http.server -d /root 8000"
+    serve = "systemd-run --unit=large --quiet python3 -m http.server -d /root 9000"
     on("rs1", serve)
     fetch = "curl -s --max-time 60 --retry 10 --retry-connrefused -o /dev/null -w '%{size_download}' "
-    assert on("client", f"{fetch} http://192.0.2.21:8000/large") == "4000000"
+    assert on("client", f"{fetch} http://192.0.2.21:9000/large") == "4000000"
     on("rs1", "systemctl stop large; rm /root/large")
 
 
