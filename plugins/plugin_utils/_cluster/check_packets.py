@@ -55,10 +55,13 @@ def _host_of_prober(view: View) -> SeenHost | None:
     if view.probe is None:
         return None
     sources = {each.source for attempts in view.attempts for each in attempts.tries}
-    # A VIP is the source where it is an address of the prober itself.
+    named_so = view.hosts.get(view.prober)
+    if named_so is not None and named_so.role:
+        return named_so
+    # A VIP is the source where it is an address of the prober itself, whichever of its hosts that is.
     for host in view.hosts.values():
         own = {normal(place.get("address")) for place in host.addresses} - {"127.0.0.1", "::1"}
-        if host.role and (host.name == view.prober or sources & own):
+        if host.role and sources & own:
             return host
     return None
 
