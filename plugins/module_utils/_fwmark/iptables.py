@@ -16,18 +16,16 @@ from ansible_collections.lvs.cluster.plugins.module_utils._fwmark.model import (
     OWNED,
     Held,
     Operation,
-    PortRange,
     Rule,
     Rules,
     merged,
-    spelled,
 )
 from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.model import PROTOCOLS, ModelError, normal_address
+from ansible_collections.lvs.cluster.plugins.module_utils._rules.matches import port_lists
 from ansible_collections.lvs.cluster.plugins.module_utils._rules.programs import Place
 
 CHAIN = OWNED.upper()
 _JUMP = ("PREROUTING", "-j", CHAIN)
-_SLOTS = 15  # of the match multiport; a range takes two
 _PREFIXES = {"ipv4": "/32", "ipv6": "/128"}
 _PROTOCOL = "|".join(PROTOCOLS)
 _RULE = re.compile(
@@ -101,21 +99,7 @@ def _texts(rules: Iterable[Rule]) -> Iterator[str]:
         if rule.ports == (EVERY_PORT,):
             yield f"{match} {target}"
         else:
-            yield from (f"{match} -m multiport --dports {ports} {target}" for ports in _port_lists(rule.ports))
-
-
-def _port_lists(ports: Iterable[PortRange]) -> Iterator[str]:
-    """The ports as lists that each fit one rule."""
-    words: list[str] = []
-    slots = 0
-    for each in ports:
-        needed = 1 if each[0] == each[1] else 2
-        if slots + needed > _SLOTS:
-            yield ",".join(words)
-            words, slots = [], 0
-        words.append(spelled(each))
-        slots += needed
-    yield ",".join(words)
+            yield from (f"{match} -m multiport --dports {ports} {target}" for ports in port_lists(rule.ports))
 
 
 def _read(text: str) -> Rule | None:
