@@ -28,7 +28,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "cluster"))
 from drive import NAMESPACE, lab, playbook, ssh
 
 INVENTORY = Path(__file__).with_name("forwarding.yml")
-WAYS = {"direct": "198.51.100.100", "nat": "198.51.100.101", "ipip": "198.51.100.102", "gue": "198.51.100.103"}
+WAYS = {
+    "direct": "198.51.100.100",
+    "nat": "198.51.100.101",
+    "ipip": "198.51.100.102",
+    "gue": "198.51.100.103",
+    "gre": "198.51.100.104",
+}
 DIRECTOR = "lb1"
 TICKS = os.sysconf("SC_CLK_TCK")
 MEBIBYTE = 1 << 20
