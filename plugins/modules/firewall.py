@@ -28,6 +28,7 @@ extends_documentation_fragment:
   - lvs.cluster.attributes
   - lvs.cluster.attributes.changes
   - lvs.cluster.attributes.linux
+  - lvs.cluster.rules
 options:
   external_interfaces:
     description:
@@ -147,24 +148,7 @@ options:
       - V(0) is no switch.
     type: int
     default: 0
-  backend:
-    description:
-      - V(nftables) needs C(nft) 0.9.4 and Linux 5.6.
-      - V(iptables) takes the host's C(iptables) and C(ip6tables), and C(iptables-legacy) where the kernel does not take
-        what the former writes.
-      - V(auto) takes nftables when C(nft) is there and the kernel takes the rules, and else iptables.
-      - The other back end is left without rules of this module.
-    type: str
-    choices: [auto, nftables, iptables]
-    default: auto
-  state:
-    description: V(absent) removes all rules of this module.
-    type: str
-    choices: [present, absent]
-    default: present
 requirements:
-  - nftables or iptables on the managed host, see O(backend), and C(unshare) (util-linux).
-  - root on the managed host (the capabilities C(CAP_NET_ADMIN) and C(CAP_SYS_ADMIN)).
   - systemd on the managed host for O(undo_after).
 notes:
   - Always taken are what comes from the host itself, answers, ICMP that tells of unreachable destinations and of the
@@ -173,7 +157,6 @@ notes:
   - What the director itself sends is not filtered.
   - The rules are gone after a reboot. RV(rules) is what a unit of the boot has to load. Keep it only after the timer of
     RV(undo) was stopped.
-  - It works in the network namespace that it runs in. Two tasks at once on one host do not get into each other's way.
 seealso:
   - module: lvs.cluster.nat
   - module: lvs.cluster.fwmark

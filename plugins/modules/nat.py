@@ -28,6 +28,7 @@ extends_documentation_fragment:
   - lvs.cluster.attributes
   - lvs.cluster.attributes.changes
   - lvs.cluster.attributes.linux
+  - lvs.cluster.rules
 options:
   masquerade:
     description: Networks that get out under the director's own address.
@@ -129,31 +130,12 @@ options:
         description: The port of the connections.
         type: int
         default: 21
-  backend:
-    description:
-      - V(nftables) needs C(nft) 0.9.4 and Linux 5.6.
-      - V(iptables) takes the host's C(iptables) and C(ip6tables), and C(iptables-legacy) where the kernel does not take
-        what the former writes.
-      - V(auto) takes nftables when C(nft) is there and the kernel takes the rules, and else iptables.
-      - The other back end is left without rules of this module.
-    type: str
-    choices: [auto, nftables, iptables]
-    default: auto
-  state:
-    description: V(absent) removes all rules of this module.
-    type: str
-    choices: [present, absent]
-    default: present
-requirements:
-  - nftables or iptables on the managed host, see O(backend), and C(unshare) (util-linux).
-  - root on the managed host (the capabilities C(CAP_NET_ADMIN) and C(CAP_SYS_ADMIN)).
 notes:
   - The kernel forwards only when C(net.ipv4.ip_forward), or C(net.ipv6.conf.all.forwarding), is 1. The module does not
     set it.
   - Of several translations of one connection the first counts. These rules come before other people's rules.
   - Connections that are there keep the translation that they have, until they end.
   - The rules are gone after a reboot. RV(rules) is what a unit of the boot has to load.
-  - It works in the network namespace that it runs in. Two tasks at once on one host do not get into each other's way.
 seealso:
   - module: lvs.cluster.firewall
   - module: lvs.cluster.fwmark
