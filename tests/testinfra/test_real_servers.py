@@ -59,6 +59,6 @@ def test_tunnels_are_up_and_let_packets_in_whose_way_back_is_another_one(with_tu
     # What comes in GUE comes out of the device for IP in IP.
     assert {"gre", "ip6gre"}.isdisjoint(kinds) == ("gre" not in types)
     assert {"ipip", "sit", "ip6tnl"}.isdisjoint(kinds) == types.isdisjoint(("ipip", "gue"))
-    listening = host.check_output("ip fou show")
-    assert ("port 6080 gue" in listening) == ("gue" in types)
+    # Without GUE the kernel has no module for it, and ip fails.
+    assert ("port 6080 gue" in host.run("ip fou show").stdout) == ("gue" in types)
     assert host.sysctl("net.ipv4.conf.all.rp_filter") != 1
