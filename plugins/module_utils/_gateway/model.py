@@ -179,9 +179,14 @@ def set_commands(gateway: Gateway, routes: list[str]) -> list[tuple[str, ...]]:
     ]
 
 
+def delete_commands(gateway: Gateway, routes: list[str]) -> list[tuple[str, ...]]:
+    """What takes the route over this gateway away, in its own words: somebody may have set it again with others."""
+    return [("ip", gateway.option, "route", "delete", *route.split()) for route in routes if is_over(route, gateway)]
+
+
 def give_back_commands(gateway: Gateway, replaced: list[str], routes: list[str]) -> list[tuple[str, ...]]:
     """What gives the routes back that ours replaced."""
-    ours = any(is_over(route, gateway) for route in routes)
+    ours = delete_commands(gateway, routes)
     missing = [route for route in replaced if route not in routes]
     if ours and missing:
         # It takes the place of ours, so there is no moment without a route.
@@ -190,4 +195,4 @@ def give_back_commands(gateway: Gateway, replaced: list[str], routes: list[str])
             ("ip", gateway.option, "route", "replace", *first.split()),
             *(("ip", gateway.option, "route", "append", *route.split()) for route in more),
         ]
-    return [("ip", gateway.option, "route", "delete", *gateway.route.split())] if ours else []
+    return ours

@@ -18,6 +18,7 @@ from ansible_collections.lvs.cluster.plugins.module_utils._gateway.model import 
     RECORD_PATH,
     Gateway,
     Record,
+    delete_commands,
     give_back_commands,
     is_over,
     metric_of,
@@ -141,8 +142,8 @@ def _routes(version: int, record: Record, host: Host) -> tuple[list[Operation], 
     if wanted:
         commands = set_commands(wanted, routes)
         undo = _undo_routes(wanted, routes)
-        if commands and earlier and earlier.metric != wanted.metric and any(is_over(one, earlier) for one in routes):
-            commands.append(("ip", wanted.option, "route", "delete", *earlier.route.split()))
+        if commands and earlier and earlier.metric != wanted.metric:
+            commands += delete_commands(earlier, routes)
         return _as_operations(commands, undo), []
     if earlier:
         commands = give_back_commands(earlier, host.record.replaced_routes(version), routes)

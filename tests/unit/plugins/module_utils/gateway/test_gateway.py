@@ -107,8 +107,14 @@ def test_routes_lose_what_ip_prints_and_does_not_take_and_the_best_comes_first()
         pytest.param(
             host("default via 192.0.2.1 dev eth0 proto static", record=Record((OURS,))),
             [],
-            ["ip -4 route delete default via 192.0.2.1 dev eth0 proto static metric 0"],
+            ["ip -4 route delete default via 192.0.2.1 dev eth0 proto static"],
             id="without an old one ours just goes",
+        ),
+        pytest.param(
+            host("default via 192.0.2.1 dev eth0 onlink", record=Record((OURS,))),
+            [],
+            ["ip -4 route delete default via 192.0.2.1 dev eth0 onlink"],
+            id="somebody has set ours again with other words",
         ),
         pytest.param(
             host("default via 192.0.2.77 dev eth0", record=Record((OURS,), replaced=((4, OLD),))),
