@@ -36,12 +36,10 @@ def more_addresses(host, beside: str, number: int) -> Iterator[list[str]]:
     separator, rest = (":", "/64 nodad") if ":" in beside else (".", "/24")
     found = [f"{beside.rpartition(separator)[0]}{separator}{200 + count}" for count in range(number)]
     try:
-        for address in found:
-            host.check_output(f"ip address add {address}{rest} dev {interface}")
+        host.check_output(" && ".join(f"ip address add {address}{rest} dev {interface}" for address in found))
         yield found
     finally:
-        for address in found:
-            host.run(f"ip address del {address}{rest.split()[0]} dev {interface}")
+        host.run("; ".join(f"ip address del {address}{rest.split()[0]} dev {interface}" for address in found))
 
 
 def test_requests_spread_by_weight(shared_web, client):
@@ -64,10 +62,15 @@ def test_a_client_stays_with_its_real_server_on_every_port_and_vip(persistent_we
 
 def test_several_clients_get_every_real_server_of_a_persistent_service(persistent_web, client):
     vip, port = persistent_web.probes[0]
-    with more_addresses(client, vip, 2 * len(persistent_web.names)) as sources:
-        got = [set(answers(client, url(vip, port), 2, f"--interface {source}")) for source in sources]
-    assert all(len(names) == 1 for names in got)
-    assert set().union(*got) == persistent_web.names
+    met: set[str] = set()
+    # A scheduler that counts connections first makes up for those of the client alone, which had them all on one.
+    with more_addresses(client, vip, 40) as sources:
+        for source in sources:
+            (name,) = answers(client, url(vip, port), 2, f"--interface {source}")
+            met.add(name)
+            if met == persistent_web.names:
+                break
+    assert met == persistent_web.names
 
 
 def test_the_real_server_sees_the_client_and_where_it_was_asked(web, client, example, active):
