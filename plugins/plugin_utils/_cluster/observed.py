@@ -82,6 +82,22 @@ def _registered(hostvars: Mapping[str, Values], name: str) -> dict[str, t.Any]:
     }
 
 
+def tables_from_hostvars(
+    names: Iterable[str], hostvars: Mapping[str, Values]
+) -> tuple[dict[str, dict[ServiceKey, Values]], dict[str, list[str]]]:
+    """Of the directors that were looked at the kernel's table, and the lines ``track_file`` of ``keepalived.conf``."""
+    tables, watched = {}, {}
+    for name in names:
+        variables = variables_of(name, hostvars)
+        table = _table(plain(variables.get("lvs_table")))[0]
+        look = plain(variables.get("lvs_host"))
+        files = (look.get("host") or {}).get("files") if isinstance(look, dict) else None
+        if table is not None:
+            tables[name] = table
+            watched[name] = [str(line).strip() for line in (files or {}).get(KEEPALIVED_CONF) or ()]
+    return tables, watched
+
+
 def version_of(address: str) -> int:
     return 6 if ":" in address else 4
 
