@@ -21,8 +21,9 @@ options:
     required: true
   hostvars:
     description:
-      - The variables of the directors. Read are C(lvs_table) (a result of M(lvs.cluster.ipvs_info)) and C(lvs_host) (of
-        M(lvs.cluster.host_info) with the lines C(track_file) of C(keepalived.conf)).
+      - The variables of the directors. Read are C(lvs_table) (a result of M(lvs.cluster.ipvs_info)), C(lvs_host) (of
+        M(lvs.cluster.host_info) with the lines C(track_file) of C(keepalived.conf)) and C(lvs_drains) (of C(grep -H)
+        over the files of drains).
     type: dict
     required: true
   real_server:
@@ -70,6 +71,9 @@ _value:
       description: For each step the same; a file without a number goes.
       type: list
       elements: dict
+    drained:
+      description: For each director the files that are there, with their numbers.
+      type: dict
     left:
       description: For each director the connections that are left, in numbers and in a C(text).
       type: dict
@@ -78,6 +82,7 @@ _value:
     refusals: []
     drain: {files: {web@rs1: -65535}, services: {lb1: []}}
     undrain: [{files: {web@rs1: null}, services: {lb1: []}}]
+    drained: {lb1: {web@rs1: -65535}}
     left: {lb1: {active: 3, persistent: 0, text: 3 active connections in web, open: [web]}}
 """
 
@@ -91,6 +96,7 @@ from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.drains import
     DRAINED,
     changed_services,
     drain_of,
+    drains_from_hostvars,
     left_in,
     unwatched,
     written_steps,
@@ -115,7 +121,7 @@ def cluster_drain(
     services = first.get("director_services", [])
     mistakes = wrong_names(services, plain(real_server), plain(service))
     if mistakes:
-        return {"mistakes": mistakes, "refusals": [], "drain": {}, "undrain": [], "left": {}}
+        return {"mistakes": mistakes, "refusals": [], "drain": {}, "undrain": [], "drained": {}, "left": {}}
     drain = drain_of(services, str(real_server), str(service))
     tables, watched = tables_from_hostvars(directors, hostvars)
     if first.get("director_health_checks") == "keepalived":
@@ -128,12 +134,21 @@ def cluster_drain(
             "services": {name: changed_services(drain, table, numbers) for name, table in tables.items()},
         }
 
+    drained = {
+        name: {file: number for file, number in found.items() if file in drain.files}
+        for name, found in drains_from_hostvars(directors, hostvars).items()
+    }
+    lowest: dict[str, int] = {}
+    for found in drained.values():
+        for file, number in found.items():
+            lowest[file] = min(number, lowest.get(file, 0))
     lefts = {name: left_in(table, drain) for name, table in tables.items()}
     return {
         "mistakes": mistakes,
         "refusals": drain_refusals(services, tables, drain.destinations),
         "drain": step(dict.fromkeys(drain.files, DRAINED)),
-        "undrain": [step(files) for files in written_steps(drain, int(plain(steps)))],
+        "undrain": [step(files) for files in written_steps(drain, int(plain(steps)), lowest)],
+        "drained": drained,
         "left": {
             name: {"active": left.active, "persistent": left.persistent, "text": left.text, "open": list(left.open)}
             for name, left in lefts.items()

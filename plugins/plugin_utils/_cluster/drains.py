@@ -16,9 +16,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from .capacity import Table
+from .inventory import variables_of
 from .mistakes import closest, listed, shown
 from .model import MAX_WEIGHT
 from .observed import DestinationKey, ServiceKey, Values, described_destinations, destinations_of, key_of
+from .plain import plain
 from .table import key_options
 
 #: What is added to the weight of a drained real server: no weight is left, however large it is.
@@ -113,9 +115,7 @@ def unwatched(drain: Drain, watched: Mapping[str, Collection[str]]) -> list[str]
     if not missing:
         return []
     names = listed(missing, "and")
-    return [
-        f"keepalived on {names} does not watch drains of {drain.host} yet. Run site.yml, which tells it to, and try again."
-    ]
+    return [f"keepalived on {names} does not watch drains of {drain.host} yet. Run site.yml, which tells it to."]
 
 
 def drain_of(services: Iterable[Values], host: str, service: str | None = None) -> Drain:
@@ -136,9 +136,13 @@ def steps_of(weight: int, number: int) -> list[int]:
     return list(dict.fromkeys(-(-weight * step // number) for step in range(1, number + 1)))
 
 
-def written_steps(drain: Drain, number: int) -> list[dict[str, int | None]]:
-    """For each step what each file says; None when it goes. As many steps as the largest weight has."""
-    numbers = {name: steps_of(drain.described_weight(name), number) for name in drain.files}
+def written_steps(drain: Drain, number: int, drained: Mapping[str, int]) -> list[dict[str, int | None]]:
+    """For each step what each file says; None when it goes. As many steps as the largest weight has.
+
+    ``drained`` are the files that are there, each with its number: what is not drained is left alone, and a slow start
+    that was cut short goes on where it was.
+    """
+    numbers = {name: steps_of(drain.described_weight(name), number) for name in drain.files if drained.get(name, 0) < 0}
     longest = max(map(len, numbers.values()), default=0)
     steps: list[dict[str, int | None]] = []
     for index in range(longest):
@@ -146,10 +150,11 @@ def written_steps(drain: Drain, number: int) -> list[dict[str, int | None]]:
         for name, weights in numbers.items():
             # Those with fewer steps get their last one when the others do.
             position = index - longest + len(weights)
-            if position >= 0:
-                offset = weights[position] - weights[-1]
+            offset = weights[position] - weights[-1] if position >= 0 else DRAINED
+            if offset > drained[name]:
                 written[name] = offset or None
-        steps.append(written)
+        if written:
+            steps.append(written)
     return steps
 
 
@@ -252,4 +257,14 @@ def drains_read(lines: Iterable[object]) -> dict[str, int]:
         name = path.rpartition("/")[2]
         if "@" in name and _NUMBER.fullmatch(text.strip()) and int(text):
             found[name] = int(text)
+    return found
+
+
+def drains_from_hostvars(names: Iterable[str], hostvars: Mapping[str, Values]) -> dict[str, dict[str, int]]:
+    """The drains on each director, from what the playbooks registered as ``lvs_drains``."""
+    found = {}
+    for name in names:
+        result = plain(variables_of(name, hostvars).get("lvs_drains"))
+        if isinstance(result, dict):
+            found[name] = drains_read(result.get("stdout_lines") or ())
     return found
