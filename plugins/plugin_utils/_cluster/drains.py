@@ -268,3 +268,9 @@ def drains_from_hostvars(names: Iterable[str], hostvars: Mapping[str, Values]) -
         if isinstance(result, dict):
             found[name] = drains_read(result.get("stdout_lines") or ())
     return found
+
+
+def host_of(service: Values, destination: DestinationKey) -> str:
+    """The name of a real server of this service; its address when it is not described."""
+    entry = described_destinations(service).get(destination)
+    return str(entry["host"]) if entry is not None else destination[0]
