@@ -83,7 +83,7 @@ _value:
     drain: {files: {web@rs1: -65535}, services: {lb1: []}}
     undrain: [{files: {web@rs1: null}, services: {lb1: []}}]
     drained: {lb1: {web@rs1: -65535}}
-    left: {lb1: {active: 3, persistent: 0, text: 3 active connections in web, open: [web]}}
+    left: {lb1: {active: 3, persistent: 0, text: 3 active connections in web, open: [web], absent: []}}
 """
 
 import typing as t
@@ -92,8 +92,8 @@ from collections.abc import Callable, Mapping
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.capacity import drain_refusals
+from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.drain_files import DRAINED
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.drains import (
-    DRAINED,
     changed_services,
     drain_of,
     drains_from_hostvars,
@@ -150,7 +150,13 @@ def cluster_drain(
         "undrain": [step(files) for files in written_steps(drain, int(plain(steps)), lowest)],
         "drained": drained,
         "left": {
-            name: {"active": left.active, "persistent": left.persistent, "text": left.text, "open": list(left.open)}
+            name: {
+                "active": left.active,
+                "persistent": left.persistent,
+                "text": left.text,
+                "open": list(left.open),
+                "absent": list(left.absent),
+            }
             for name, left in lefts.items()
         },
     }

@@ -102,7 +102,8 @@ from collections.abc import Callable
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.drains import drain_names, drains_read, offset_table
+from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.drain_files import drains_read
+from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.drains import drain_names, offset_table
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.plain import plain
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.table import (
     owned,

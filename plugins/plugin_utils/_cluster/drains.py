@@ -1,38 +1,24 @@
 # SPDX-FileCopyrightText: 2026 The lvs.cluster contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Which destinations a drain takes, how a director remembers it, and what is left to wait for.
-
-A drain is a small file on each director, one for each real server in each service. keepalived adds the number in it to
-the weight and so sends nothing new to the real server (run with 2.2.7: a sum of 0 or less is weight 0, and the real
-server stays up); the other owners of a table read of the file that it is there.
-"""
+"""Which destinations a drain takes, what it writes down, and what is left to wait for."""
 
 from __future__ import annotations
 
-import re
 import typing as t
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from .capacity import Table
+from .drain_files import DRAINED, drain_name, drains_read, offset_weight
 from .inventory import variables_of
 from .mistakes import closest, listed, shown
-from .model import MAX_WEIGHT
 from .observed import DestinationKey, ServiceKey, Values, described_destinations, destinations_of, key_of
 from .plain import plain
 from .table import key_options
 
-#: What is added to the weight of a drained real server: no weight is left, however large it is.
-DRAINED = -MAX_WEIGHT
 #: The longest name that a file may have (Linux); a temporary file beside it has a longer one.
 _LONGEST_NAME = 255 - 40
-_NUMBER = re.compile(r"-?[0-9]{1,9}", re.ASCII)
-
-
-def drain_name(service: str, host: str) -> str:
-    """The name of the file; neither part can have an @."""
-    return f"{service}@{host}"
 
 
 def drain_names(services: Iterable[Values]) -> set[str]:
@@ -158,11 +144,6 @@ def written_steps(drain: Drain, number: int, drained: Mapping[str, int]) -> list
     return steps
 
 
-def offset_weight(described: int, offset: int) -> int:
-    """The weight that a described one has with this number added."""
-    return max(0, described + offset)
-
-
 def offset_table(services: Iterable[Values], drained: Mapping[str, int]) -> list[Values]:
     """The services with the weights that these files leave; for who owns the table without keepalived."""
     return [
@@ -217,6 +198,8 @@ class Left:
     services: tuple[str, ...] = ()
     #: Names of services in which it still gets new ones.
     open: tuple[str, ...] = ()
+    #: Names of services in whose table it is not, because a health check has taken it out.
+    absent: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
@@ -232,9 +215,12 @@ def left_in(table: Table, drain: Drain) -> Left:
     active = persistent = 0
     services: dict[str, None] = {}
     still_open: dict[str, None] = {}
+    absent: dict[str, None] = {}
     names = {key_of(service): service["name"] for service in drain.services}
     for key, destinations in drain.destinations.items():
         present = destinations_of(table.get(key))
+        if destinations.keys() - present.keys():
+            absent[names[key]] = None
         for entry in (present[destination] for destination in destinations if destination in present):
             own_active = int(entry.get("active_connections") or 0)
             own_persistent = int(entry.get("persistent_connections") or 0)
@@ -243,21 +229,7 @@ def left_in(table: Table, drain: Drain) -> Left:
                 services[names[key]] = None
             if int(entry.get("weight") or 0) > 0:
                 still_open[names[key]] = None
-    return Left(active, persistent, tuple(services), tuple(still_open))
-
-
-def drains_read(lines: Iterable[object]) -> dict[str, int]:
-    """The drains on a director with their numbers, from lines of ``grep -H``: path, colon, number.
-
-    Like keepalived it takes what is no number for none.
-    """
-    found = {}
-    for line in lines:
-        path, _colon, text = str(line).rpartition(":")
-        name = path.rpartition("/")[2]
-        if "@" in name and _NUMBER.fullmatch(text.strip()) and int(text):
-            found[name] = int(text)
-    return found
+    return Left(active, persistent, tuple(services), tuple(still_open), tuple(absent))
 
 
 def drains_from_hostvars(names: Iterable[str], hostvars: Mapping[str, Values]) -> dict[str, dict[str, int]]:

@@ -162,7 +162,8 @@ def _weight_text(weight: int | None) -> str:
 
 
 def macs_of(host: SeenHost | None) -> list[str]:
-    return sorted(host.macs()) if host is not None else []
+    """The hardware addresses that may answer for it; the one of ``lo`` is none."""
+    return sorted(mac for mac in host.macs() if mac.strip("0:")) if host is not None else []
 
 
 def daemons_from(results: Mapping[str, t.Any]) -> dict[str, list[Values]]:

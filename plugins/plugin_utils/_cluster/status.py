@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 from collections.abc import Mapping, Sequence
 
-from .drains import drain_name, offset_weight
+from .drain_files import drain_name, offset_weight
 from .mistakes import listed
 from .observed import (
     DestinationKey,
