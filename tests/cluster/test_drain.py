@@ -112,7 +112,6 @@ def test_a_failover_fails_no_request_and_keeps_the_drain(active, standby):
     assert holders() == [standby]
     assert {name: ssh(name, "ipvsadm -Sn") for name in DIRECTORS} == before
     assert traffic.result.failed == 0, traffic.result
-    assert set(traffic.result.answers) == {"rs2"}
     print(f"planned failover: {traffic.result}")
 
 

@@ -32,6 +32,7 @@ def status_lines(view: View, drained: Mapping[str, Mapping[str, int]]) -> list[s
         for director in view.hosts.values()
         if not _is_rs(director)
     ]
+    lines += ["For each director: weight, then active/inactive/persistent connections."]
     for service in view.services:
         vips = vips_of(service)
         holders = list(dict.fromkeys(director.name for vip in vips for director in view.holders(vip)))
@@ -57,7 +58,7 @@ def _director_text(view: View, director: SeenHost) -> str:
 
 
 def _heading(view: View) -> list[str]:
-    return [f"{director.name}: weight, connections" for director in view.looked_at_directors]
+    return [director.name for director in view.looked_at_directors]
 
 
 def _rows(view: View, service: Values, drained: Mapping[str, Mapping[str, int]]) -> list[list[str]]:
@@ -85,9 +86,7 @@ def _cell(service: Values, director: SeenHost, key: DestinationKey, drain: int |
     mark = " drained" if drain is not None else ""
     if entry is None:
         return f"out{mark}"
-    active, inactive, persistent = (int(entry.get(kind) or 0) for kind in _KINDS)
-    connections = f"{active} active, {inactive} inactive"
-    return f"{entry.get('weight')}{mark}, {connections}{f', {persistent} persistent' if persistent else ''}"
+    return f"{entry.get('weight')}{mark}, {'/'.join(str(int(entry.get(kind) or 0)) for kind in _KINDS)}"
 
 
 def _differences(view: View, service: Values, drained: Mapping[str, Mapping[str, int]]) -> list[str]:

@@ -259,11 +259,12 @@ def test_status_shows_each_service_with_weights_connections_drains_and_differenc
     assert status["lines"] == [
         "Director lb1: active.",
         "Director lb2: standby.",
+        "For each director: weight, then active/inactive/persistent connections.",
         "",
         "web: tcp/192.0.2.100:80, 192.0.2.100 on lb1",
-        "  real server  address     weight  lb1: weight, connections         lb2: weight, connections",
-        "  rs1          192.0.2.21  1       0 drained, 0 active, 0 inactive  0 drained, 0 active, 0 inactive",
-        "  rs2          192.0.2.22  2       2, 3 active, 4 inactive          2, 0 active, 0 inactive",
+        "  real server  address     weight  lb1               lb2",
+        "  rs1          192.0.2.21  1       0 drained, 0/0/0  0 drained, 0/0/0",
+        "  rs2          192.0.2.22  2       2, 3/4/0          2, 0/0/0",
     ]
     assert status["active"] == ["lb1"]
     assert status["drained"] == {"lb1": ["web@rs1"], "lb2": ["web@rs1"]}
