@@ -14,7 +14,7 @@ description:
     the result to M(lvs.cluster.ipvs_table).
   - A weight that somebody gave a real server in the kernel (a drain) is kept as long as the description stays the
     same; a described weight that has changed is set. So it has to be told what was described before.
-positional: remembered
+positional: remembered, drains
 options:
   _input:
     description: The services, as the variable C(director_services) of the role has them.
@@ -22,9 +22,14 @@ options:
     elements: dict
     required: true
   remembered:
-    description: RV(_value.services) of the last run as JSON text; empty when there was none.
+    description: RV(_value.described) of the last run as JSON text; empty when there was none.
     type: str
     default: ""
+  drains:
+    description: The files of drains on the director, as C(grep -H) prints them. What is drained is written so.
+    type: list
+    elements: str
+    default: []
 seealso:
   - module: lvs.cluster.ipvs_table
   - plugin: lvs.cluster.cluster_plans
@@ -48,7 +53,13 @@ _value:
   type: dict
   contains:
     services:
-      description: The services with their destinations, in the options of M(lvs.cluster.ipvs_table).
+      description:
+        - The services with their destinations, in the options of M(lvs.cluster.ipvs_table). What is drained has the
+          weight that its drain leaves it.
+      type: list
+      elements: dict
+    described:
+      description: The same with the described weights, to be remembered.
       type: list
       elements: dict
     scope:
@@ -59,6 +70,10 @@ _value:
       description: Of RV(_value.services) those destinations only whose weight is described anew.
       type: list
       elements: dict
+    forgotten:
+      description: Files of drains that belong to no described real server.
+      type: list
+      elements: str
   sample:
     services:
       - address: 192.0.2.100
@@ -76,8 +91,10 @@ _value:
             weight: 1
             upper_threshold: 0
             lower_threshold: 0
+    described: []
     scope: [192.0.2.100]
     reweighed: []
+    forgotten: []
 """
 
 import typing as t
@@ -85,6 +102,8 @@ from collections.abc import Callable
 
 from ansible.errors import AnsibleFilterError
 
+from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.drain_files import drains_read
+from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.drains import drain_names, offset_table
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.plain import plain
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.table import (
     owned,
@@ -94,16 +113,20 @@ from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.table import 
 )
 
 
-def cluster_table(services: object, remembered: str = "") -> dict[str, t.Any]:
+def cluster_table(services: object, remembered: str = "", drains: object = ()) -> dict[str, t.Any]:
     given = plain(services)
     if not isinstance(given, list) or not all(isinstance(service, dict) for service in given):
         raise AnsibleFilterError("cluster_table: its input must be the director_services of a director's plan.")
     described = table_services(given)
     before = remembered_services(plain(remembered))
+    drained = drains_read(plain(drains) or ())
+    written = table_services(offset_table(given, drained))
     return {
-        "services": described,
+        "services": written,
+        "described": described,
         "scope": owned(described, before),
-        "reweighed": reweighed_services(described, before),
+        "reweighed": reweighed_services(described, before, written),
+        "forgotten": sorted(drained.keys() - drain_names(given)),
     }
 
 

@@ -141,7 +141,7 @@ def test_a_drained_real_server_leaves_under_traffic_without_a_failed_request_and
     for service in without["services"]:
         service["real_servers"] = ["rs1"]
     with Traffic() as traffic:
-        run = playbook("site.yml", variables={"lvs_cluster": drained})
+        run = playbook("site.yml", variables={"lvs_cluster": drained, "lvs_override_capacity": True})
         assert run.code == 0, run.output
         for name in DIRECTORS:
             await_that(lambda name=name: weights(name) == {"0"}, f"{name} sends rs2 nothing new")

@@ -223,9 +223,8 @@ def _uncounted(view: View, attempts: Attempts) -> Finding:
 
 def _unfair(view: View, key: ServiceKey, numbers: t.Mapping[DestinationKey, int]) -> Iterator[Finding]:
     service = view.by_key[key]
-    weights = {
-        k: int(r["weight"]) for k, r in described_destinations(service).items() if k in numbers and int(r["weight"]) > 0
-    }
+    weights = {k: _least_weight(view, service, r) for k, r in described_destinations(service).items() if k in numbers}
+    weights = {k: weight for k, weight in weights.items() if weight > 0}
     if service["scheduler"] in ("rr", "lc"):
         weights = dict.fromkeys(weights, 1)  # These two don't look at it, but that 0 gets nothing.
     total = sum(numbers.values())
@@ -239,6 +238,11 @@ def _unfair(view: View, key: ServiceKey, numbers: t.Mapping[DestinationKey, int]
             "The director's table or its thresholds keep new connections away from it.",
             "Look at ipvsadm -Ln --thresholds and ipvsadm -Ln --stats on the active director.",
         )
+
+
+def _least_weight(view: View, service: Values, entry: Values) -> int:
+    """What a drain on a director that the packets may have passed leaves of the weight."""
+    return min(director.weight_of(service, entry) for director in view.looked_at_directors)
 
 
 def _is_busier(

@@ -110,7 +110,7 @@ def _table_differences(view: View, director: SeenHost, table: t.Mapping[ServiceK
     """Everything, but where health is checked no missing destinations: their checks may have failed."""
     for key, wanted in view.by_key.items():
         differences = ["it is missing"] if key not in table else _service_differences(wanted, table[key])
-        weights = _weight_differences(wanted, table.get(key))
+        weights = _weight_differences(director, wanted, table.get(key))
         breaks = frozenset([key] if view.may_carry(director, key) else ())
         if view.is_checked:
             differences += weights
@@ -167,13 +167,13 @@ def _missing_texts(wanted: Values, seen: Values) -> list[str]:
     ]
 
 
-def _weight_differences(wanted: Values, seen: Values | None) -> list[str]:
+def _weight_differences(director: SeenHost, wanted: Values, seen: Values | None) -> list[str]:
     present = destinations_of(seen)
     return [
         f"weight of {entry['host']} ({_destination_text(key)}) is {present[key].get('weight')} "
-        f"instead of {entry['weight']}"
+        f"instead of {director.weight_of(wanted, entry)}"
         for key, entry in described_destinations(wanted).items()
-        if key in present and present[key].get("weight") != entry["weight"]
+        if key in present and present[key].get("weight") != director.weight_of(wanted, entry)
     ]
 
 

@@ -125,6 +125,7 @@ def _service(service: Service, real_servers: list[dict[str, t.Any]]) -> dict[str
         "persistence_netmask": service.persistence_netmask,
         "one_packet": service.one_packet,
         "helper": service.helper,
+        "min_capacity": service.min_capacity,
         "check": _check(service.check),
         "sorry_server": None if sorry is None else {"address": sorry.address, "port": sorry.port},
         "real_servers": real_servers,

@@ -20,6 +20,7 @@ from .check_directors import (
     check_vip_holders,
     check_vip_places,
 )
+from .check_drains import check_drains
 from .check_filters import check_strict_keepalived, check_tunnel_filters, check_vip_filters, check_vrrp_filters
 from .check_gateways import (
     check_default_gateways,
@@ -44,6 +45,7 @@ CAUSES: tuple[Callable[[View], Iterator[Finding]], ...] = (
     check_table_at_boot,
     check_sysctls,
     check_kernel_modules,
+    check_drains,
     check_vip_holders,
     check_vrrp_filters,
     check_vip_places,

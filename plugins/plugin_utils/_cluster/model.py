@@ -137,6 +137,8 @@ class Service:
     one_packet: bool = False
     helper: str | None = None
     firewall_ports: tuple[PortRange, ...] | None = None
+    #: Percent of the weight below which no drain and no change of the description may bring the service.
+    min_capacity: int = 50
 
     @property
     def version(self) -> int:
@@ -225,6 +227,7 @@ class Cluster:
     known_addresses: tuple[Address, ...] = ()
     #: Real servers by their own addresses.
     owners: Mapping[str, str] = field(default_factory=dict)
+    drain_keeps_persistent_clients: bool = False
 
 
 DEFAULT_VRRP = Vrrp()
@@ -232,4 +235,6 @@ DEFAULT_FIREWALL = Firewall()
 DEFAULT_FWMARK_RANGE = (1000, 1999)
 DEFAULT_TUNNEL = Tunnel()
 DEFAULT_CHECK = Check()
+#: Percent of the described weight that has to serve on.
+DEFAULT_MIN_CAPACITY = 50
 NO_CHECK = Check(type="none")

@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from .drain_files import drain_name, drains_read, offset_weight
 from .inventory import variables_of
 from .plain import plain
 
@@ -73,6 +74,7 @@ def _registered(hostvars: Mapping[str, Values], name: str) -> dict[str, t.Any]:
         "host_after": after.get("host") if isinstance(after, dict) else None,
         "ipvs": plain(variables.get("lvs_table")),
         "ipvs_after": plain(variables.get("lvs_table_after")),
+        "drains": (plain(variables.get("lvs_drains")) or {}).get("stdout_lines"),
         "compared": {
             module: result
             for module, result in compared.items()
@@ -80,6 +82,22 @@ def _registered(hostvars: Mapping[str, Values], name: str) -> dict[str, t.Any]:
         },
         "unreachable": False,
     }
+
+
+def tables_from_hostvars(
+    names: Iterable[str], hostvars: Mapping[str, Values]
+) -> tuple[dict[str, dict[ServiceKey, Values]], dict[str, list[str]]]:
+    """Of the directors that were looked at the kernel's table, and the lines ``track_file`` of ``keepalived.conf``."""
+    tables, watched = {}, {}
+    for name in names:
+        variables = variables_of(name, hostvars)
+        table = _table(plain(variables.get("lvs_table")))[0]
+        look = plain(variables.get("lvs_host"))
+        files = (look.get("host") or {}).get("files") if isinstance(look, dict) else None
+        if table is not None:
+            tables[name] = table
+            watched[name] = [str(line).strip() for line in (files or {}).get(KEEPALIVED_CONF) or ()]
+    return tables, watched
 
 
 def version_of(address: str) -> int:
@@ -191,6 +209,13 @@ class SeenHost:
     interfaces_after: Mapping[str, Values] = field(default_factory=dict)
     #: For a module what it returned in check mode.
     compared: Mapping[str, Values] = field(default_factory=dict)
+    #: The files of drains with their numbers.
+    drains: Mapping[str, int] = field(default_factory=dict)
+
+    def weight_of(self, service: Values, entry: Values) -> int:
+        """The described weight of a real server, less what a drain takes from it."""
+        offset = self.drains.get(drain_name(service["name"], entry["host"]), 0)
+        return offset_weight(int(entry["weight"]), offset)
 
     @property
     def is_daemon_active(self) -> bool:
@@ -495,6 +520,7 @@ def _seen_host(name: str, plan: Values, seen: Values) -> SeenHost:
         files=look.get("files") or {},
         interfaces_after=_interfaces(seen.get("host_after") or {}),
         compared=seen.get("compared") or {},
+        drains=drains_read(seen.get("drains") or ()),
     )
 
 

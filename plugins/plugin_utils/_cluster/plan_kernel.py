@@ -39,6 +39,8 @@ def sysctls(cluster: Cluster, places: Places) -> dict[str, int]:
             # A dot in a name (a VLAN) is a slash in a sysctl (sysctl.d(5)).
             values[f"net.ipv4.conf.{name.replace('.', '/')}.send_redirects"] = 0
     values.update(DIRECTOR_SYSCTLS)
+    if cluster.drain_keeps_persistent_clients:
+        values["net.ipv4.vs.expire_quiescent_template"] = 0
     if _needs_conntrack(cluster):
         values["net.ipv4.vs.conntrack"] = 1
     return values

@@ -18,6 +18,7 @@ from .inventory import Address, Host, parse_address
 from .mistakes import DescriptionError, Mistake, shown
 from .model import (
     DEFAULT_FWMARK_RANGE,
+    DEFAULT_MIN_CAPACITY,
     DEFAULT_VRRP,
     FAILOVER,
     FORWARDING,
@@ -30,7 +31,7 @@ from .model import (
 )
 from .nat import NatRules, read_nat
 from .section import Section, whole_number
-from .services import Services
+from .services import Services, read_min_capacity
 from .ways_back import check_ways_back
 
 
@@ -68,6 +69,8 @@ def _cluster(description: object, mistakes: list[Mistake], hosts: Hosts, clients
             "connection_sync",
             "nat",
             "firewall",
+            "min_capacity",
+            "drain_keeps_persistent_clients",
         ),
     )
     if not top.is_mapping:
@@ -82,6 +85,7 @@ def _cluster(description: object, mistakes: list[Mistake], hosts: Hosts, clients
     nat = read_nat(top)
     firewall = read_firewall(top)
     reader = Services(mistakes, hosts, nat, is_checking=health_checks != "none")
+    reader.min_capacity = read_min_capacity(top, DEFAULT_MIN_CAPACITY)
     services = reader.services(top, forwarding, mark_range)
     directors = hosts.read_directors(failover, reader.vip_families())
     check_sorry_servers(hosts, reader.vips, reader.sorry.addresses)
@@ -99,6 +103,7 @@ def _cluster(description: object, mistakes: list[Mistake], hosts: Hosts, clients
         firewall=firewall,
         known_addresses=_known_addresses(hosts, clients),
         owners=hosts.owners,
+        drain_keeps_persistent_clients=top.flag("drain_keeps_persistent_clients", False),
     )
 
 

@@ -15,6 +15,7 @@ from .inventory import Address
 from .marks import chosen_marks
 from .mistakes import Mistake, listed, shown
 from .model import (
+    DEFAULT_MIN_CAPACITY,
     DEFAULT_TUNNEL,
     FORWARDING,
     MAX_FWMARK,
@@ -49,6 +50,7 @@ _OPTIONAL = (
     "check",
     "sorry_server",
     "firewall_ports",
+    "min_capacity",
 )
 #: A mark that is still to be chosen.
 _TO_CHOOSE = 0
@@ -69,6 +71,7 @@ class Services:
         self.names: dict[str, str] = {}
         self.marks: dict[int, str] = {}
         self.claims: dict[tuple[str, str], Claims] = {}
+        self.min_capacity = DEFAULT_MIN_CAPACITY
 
     def services(self, top: Section, forwarding: str, mark_range: tuple[int, int]) -> tuple[Service, ...]:
         if not top.has("services"):
@@ -139,6 +142,7 @@ class Services:
         self.members.check_weights(section, every_real_server)
         helper = ftp_helper(section, protocol, ports, setting.forwarding, real_servers)
         firewall_ports = self.firewall_ports(section, ports)
+        min_capacity = read_min_capacity(section, self.min_capacity)
         if name is None or ports is None or not vips:
             return []
         check = self.with_port_of_real_servers(section, check, setting, every_real_server)
@@ -162,6 +166,7 @@ class Services:
                 one_packet=one_packet,
                 helper=helper,
                 firewall_ports=firewall_ports,
+                min_capacity=min_capacity,
             )
             for version in setting.vips
             if (of_family := [vip for vip in vips if vip.version == version])
@@ -297,6 +302,10 @@ class Services:
     def vip_families(self) -> set[int]:
         """The IP versions of the VIPs that could be read, whatever else is wrong with their services."""
         return {6 if ":" in text else 4 for text in self.vips}
+
+
+def read_min_capacity(section: Section, default: int) -> int:
+    return section.integer("min_capacity", default, 0, 100, "percent of the described weight")
 
 
 def _port_to_check(ports: tuple[PortRange, ...] | None) -> int | None:

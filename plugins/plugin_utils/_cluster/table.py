@@ -29,7 +29,7 @@ def table_services(services: Iterable[Mapping[str, t.Any]]) -> list[Options]:
 def _service(service: Mapping[str, t.Any]) -> Options:
     persistence = int(service.get("persistence") or 0)
     options: Options = {
-        **_key_options(service),
+        **key_options(service),
         "scheduler": service.get("scheduler") or "wlc",
         "scheduler_flags": list(service.get("scheduler_flags") or ()),
         "persistence": persistence,
@@ -44,7 +44,8 @@ def _service(service: Mapping[str, t.Any]) -> Options:
     return options
 
 
-def _key_options(service: Mapping[str, t.Any]) -> Options:
+def key_options(service: Mapping[str, t.Any]) -> Options:
+    """What makes a service the one that it is, in the options of ``ipvs_table``."""
     if service.get("fwmark") is not None:
         return {"fwmark": int(service["fwmark"]), "family": service.get("family") or "ipv4"}
     return {
@@ -115,15 +116,17 @@ def owned(*descriptions: Iterable[Mapping[str, t.Any]]) -> list[str]:
     return [*vips, *map(str, marks)]
 
 
-def reweighed_services(services: Sequence[Options], remembered: Iterable[Options]) -> list[Options]:
-    """The services with those destinations only whose described weight is another than the remembered one."""
+def reweighed_services(
+    services: Sequence[Options], remembered: Iterable[Options], written: Sequence[Options]
+) -> list[Options]:
+    """Of ``written`` those destinations only whose weight in ``services`` is another than the remembered one."""
     before: dict[TableKey, dict[DestinationKey, int]] = {table_key(each): weights_of(each) for each in remembered}
     reweighed = []
-    for service in services:
+    for service, of_service in zip(services, written, strict=True):
         known = before.get(table_key(service), {})
         weights = weights_of(service)
         changed = {key for key, weight in weights.items() if known.get(key, weight) != weight}
         if changed:
-            entries = [entry for key, entry in destinations_of(service).items() if key in changed]
-            reweighed.append({**service, "destinations": entries})
+            entries = [entry for key, entry in destinations_of(of_service).items() if key in changed]
+            reweighed.append({**of_service, "destinations": entries})
     return reweighed

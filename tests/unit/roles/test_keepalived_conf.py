@@ -300,6 +300,38 @@ def test_each_real_server_gets_its_own_forwarding_where_it_is_not_the_service_s(
     ]
 
 
+def test_every_real_server_in_every_service_has_a_file_that_can_drain_it() -> None:
+    text = lines("plain")
+    assert block("track_file web@rs1 {", text) == ['file "/etc/lvs-cluster/drain/web@rs1"', "weight 1"]
+    assert text.count("FILE_CHECK {") == 2
+    assert block("FILE_CHECK {", text) == ["track_file web@rs1"]
+    both = description(service(vip=[VIP, VIP6]))
+    plan = compile_cluster(both, DIRECTORS, REAL_SERVERS)["lb1"]["vars"]
+    shown = rendered({**variables()["plain"], **plan})
+    assert shown.count("track_file web@rs1 {") == 1, "one file for both families"
+    assert shown.count("FILE_CHECK {") == 4
+    assert "track_file web@192.0.2.21 {" in rendered(variables()["the role alone"])
+
+
+def test_an_old_keepalived_and_a_table_of_the_modules_have_no_files_of_drains() -> None:
+    given = variables()["plain"]
+    for less in ({"__director_left_out": ["drain_files"]}, {"director_health_checks": "none"}):
+        text = rendered({**given, **less})
+        assert "FILE_CHECK" not in text
+        assert "web@rs1" not in text
+
+
+def test_a_director_can_be_told_to_yield_and_forgets_it_unless_it_would_take_the_vips_back() -> None:
+    file = 'file "/etc/lvs-cluster/yield"'
+    assert block("track_file lvs_yield {", lines("plain"))[:2] == [file, "weight 1"]
+    assert "init_file 0 overwrite" in lines("plain")
+    assert block("track_file lvs_yield {", lines("the whole of VRRP")) == [file, "weight 1"]
+    for name in ("plain", "the whole of VRRP"):
+        text = rendered(variables()[name])
+        assert text.index("track_file lvs_yield {") < text.index("vrrp_instance") < text.index("        lvs_yield\n")
+    assert "lvs_yield" not in rendered(variables()["one director"])
+
+
 def test_keepalived_accepts_what_the_template_makes_of_every_kind_of_description(tmp_path: Path) -> None:
     assert KEEPALIVED is not None, "keepalived judges here: install the package (it need not run)"
     cases = variables()

@@ -84,6 +84,7 @@ def test_the_example_gives_each_host_the_variables_of_its_role() -> None:
                     "persistence_netmask": None,
                     "one_packet": False,
                     "helper": None,
+                    "min_capacity": 50,
                     "check": {
                         "type": "http",
                         "path": "/",
@@ -115,6 +116,7 @@ def test_the_example_gives_each_host_the_variables_of_its_role() -> None:
                     "persistence_netmask": None,
                     "one_packet": False,
                     "helper": None,
+                    "min_capacity": 50,
                     "check": {"type": "tcp", "interval": 2, "timeout": 3, "retries": 2, "port": 80},
                     "sorry_server": None,
                     "real_servers": [
