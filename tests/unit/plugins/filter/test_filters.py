@@ -16,10 +16,14 @@ import yaml
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.lvs.cluster.plugins.filter import (
+    cluster_capacity,
+    cluster_drain,
     cluster_findings,
+    cluster_handover,
     cluster_observations,
     cluster_plans,
     cluster_probe,
+    cluster_status,
     cluster_table,
 )
 
@@ -30,6 +34,10 @@ FILTERS = {
     "cluster_observations": cluster_observations,
     "cluster_probe": cluster_probe,
     "cluster_table": cluster_table,
+    "cluster_drain": cluster_drain,
+    "cluster_capacity": cluster_capacity,
+    "cluster_handover": cluster_handover,
+    "cluster_status": cluster_status,
 }
 INVENTORY = {
     "all": {
@@ -173,6 +181,8 @@ def test_documentation_names_each_argument(name: str) -> None:
         ("cluster_observations", ({}, {}, None, "lb1"), "hosts must be a list of host names"),
         ("cluster_probe", ([],), "vars of a director's plan"),
         ("cluster_probe", ({}, []), "must be hostvars"),
+        *((name, ([], {}), "it needs the plans") for name in ("cluster_drain", "cluster_capacity")),
+        *((name, ({}, []), "and hostvars") for name in ("cluster_handover", "cluster_status")),
         ("cluster_table", ({},), "director_services of a director's plan"),
         ("cluster_table", (["web"],), "director_services of a director's plan"),
     ],
