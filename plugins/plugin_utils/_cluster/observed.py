@@ -155,7 +155,7 @@ def checked_port(service: Values, entry: Values) -> int:
     Where the check names none it is the real server's own port.
     """
     check = service.get("check") or {}
-    if check.get("type") in (None, "none"):
+    if check.get("type") not in ("tcp", "http", "https", "smtp"):
         return 0
     return int(check.get("port") or entry.get("port") or service.get("port") or 0)
 

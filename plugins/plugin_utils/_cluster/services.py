@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from .ftp import ftp_helper
-from .health import HealthChecks
+from .health import QUORUM_KEYS, HealthChecks
 from .hosts import Hosts
 from .inventory import Address
 from .marks import chosen_marks
@@ -47,6 +47,7 @@ _OPTIONAL = (
     "helper",
     *TUNNEL_KEYS,
     "check",
+    *QUORUM_KEYS,
     "sorry_server",
     "firewall_ports",
 )
@@ -137,6 +138,7 @@ class Services:
         sorry_servers = {v: self.sorry.read(section, setting, v, real_servers[v]) for v in real_servers}
         every_real_server = [each for read in real_servers.values() for each in read]
         self.members.check_weights(section, every_real_server)
+        quorum = self.health.quorum(section, list(real_servers.values()))
         helper = ftp_helper(section, protocol, ports, setting.forwarding, real_servers)
         firewall_ports = self.firewall_ports(section, ports)
         if name is None or ports is None or not vips:
@@ -162,6 +164,7 @@ class Services:
                 one_packet=one_packet,
                 helper=helper,
                 firewall_ports=firewall_ports,
+                quorum=quorum,
             )
             for version in setting.vips
             if (of_family := [vip for vip in vips if vip.version == version])

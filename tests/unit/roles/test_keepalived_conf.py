@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -40,6 +42,24 @@ def check(**keys: object) -> dict[str, object]:
 
 def many(prefix: str, number: int = 30) -> list[dict[str, object]]:
     return [service(name=f"n{n}{prefix[-1]}", vip=f"{prefix}{100 + n}") for n in range(number)]
+
+
+CHECKS: list[dict[str, t.Any]] = [
+    {"type": "tcp"},
+    {"type": "tcp", "send": 'EHLO "x" #!/~\r\n', "expect": "250 "},
+    {"type": "tcp", "expect": "220", "timeout": 0.5},
+    {"type": "http", "path": "/a", "regex": "(all|most) is [Ww]ell [.]", "virtualhost": "www.example.org"},
+    {"type": "https", "digest": "9b3a0c85a887a256d6939da88aabd8cd", "virtualhost": "www.example.org"},
+    {"type": "https", "urls": [{"path": "/a"}, {"path": "/b", "status": [200, 204], "regex": "b"}]},
+    {"type": "smtp"},
+    {"type": "smtp", "helo": "lb1.example.org"},
+    {"type": "dns", "name": "example.org", "record": "AAAA"},
+    {"type": "dns"},
+    {"type": "udp", "port": 53, "payload": "0102aB", "require_reply": "01xX"},
+    {"type": "udp", "port": 53, "require_reply": True},
+    {"type": "ping"},
+    {"type": "command", "command": ["/bin/true", "--host=%h", "%p"], "timeout": 1.5},
+]
 
 
 CASES: dict[str, tuple[t.Sequence[Host], dict[str, object]]] = {
@@ -82,6 +102,79 @@ CASES: dict[str, tuple[t.Sequence[Host], dict[str, object]]] = {
             check(type="http", interval=3600, timeout=3600, retries=100, status=599, path="/?%=&+:,;@~" + "a" * 988)
         ),
     ),
+    "a check of every kind": (
+        DIRECTORS,
+        description(
+            *(
+                service(name=f"n{number}", vip=f"192.0.2.{100 + number}", check={"interval": 0.5, "retries": 1, **keys})
+                for number, keys in enumerate(CHECKS)
+            )
+        ),
+    ),
+    "checks of UDP services": (
+        DIRECTORS,
+        description(
+            service(protocol="udp", ports=[53], check={"type": "dns"}),
+            service(name="s", protocol="udp", ports=[69], vip="192.0.2.101", check={"type": "udp"}),
+            service(name="t", protocol="udp", ports=["1000:2000"], vip="192.0.2.102", check={"type": "ping"}),
+        ),
+    ),
+    "quorum": (
+        DIRECTORS,
+        description(
+            service(
+                quorum=2,
+                hysteresis=1,
+                quorum_up=["/bin/true", "up"],
+                quorum_down="/bin/true",
+                check={"alpha": True, "quiesce_on_failure": True},
+                sorry_server="192.0.2.99",
+            )
+        ),
+    ),
+    "who is told": (
+        DIRECTORS,
+        description(
+            notify={
+                "mail": {"to": ["a@example.org", "b+lvs@example.org"], "from": "lb@example.org", "port": 2525},
+                "script": ["/bin/true", "lvs"],
+            }
+        ),
+    ),
+    "mail only": (
+        DIRECTORS,
+        description(notify={"mail": {"to": "a@example.org", "smtp_server": "2001:db8:2::25"}}),
+    ),
+    "VIPs shared out": (
+        DIRECTORS,
+        description(
+            service(),
+            service(name="two", vip="192.0.2.101"),
+            service(name="six", vip=VIP6),
+            vrrp={
+                "preempt_delay": 1000,
+                "down_timer_adverts": 2,
+                "track_interfaces": ["eth0"],
+                "instances": [{"name": "second", "router_id": 52, "vips": ["192.0.2.101", VIP6]}],
+            },
+            notify={"script": "/bin/true"},
+        ),
+    ),
+    "connections over IPv6": (V6_ONLY, description(service(vip=VIP6))),
+    "connections by a way of their own": (
+        DIRECTORS,
+        description(
+            connection_sync={
+                "interface": "eth0",
+                "sync_id": 7,
+                "group": "224.0.0.82",
+                "port": 8849,
+                "ttl": 2,
+                "max_length": 1400,
+            }
+        ),
+    ),
+    "no connections": (DIRECTORS, description(connection_sync=False)),
     **{
         scheduler: (
             DIRECTORS,
@@ -214,16 +307,25 @@ def variables() -> dict[str, dict[str, t.Any]]:
     given = yaml.safe_load((ROLE / "defaults/main.yml").read_text(encoding="utf-8"))
     given.update(yaml.safe_load((ROLE / "vars/main.yml").read_text(encoding="utf-8")))
     given["__director_left_out"] = []
+    given["__director_script_user"] = "nobody" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
     return {name: {**given, **plan} for name, plan in plans.items()}
+
+
+def has_programs(given: dict[str, t.Any]) -> bool:
+    keys = {"send", "expect", "command"}
+    talking = [each for each in given["director_services"] if keys & {*each.get("check", {})} or each.get("quorum_up")]
+    return bool(talking or given["director_notify"].get("script"))
 
 
 def rendered(given: dict[str, t.Any]) -> str:
     template = jinja2.Environment(trim_blocks=True, keep_trailing_newline=True, loader=jinja2.FileSystemLoader(ROLE))
     template.filters.update(comment=lambda text: f"# {text}", difference=lambda a, b: [x for x in a if x not in b])
+    template.filters["flatten"] = lambda given: [x for each in given for x in (each if isinstance(each, list) else [each])]
     template.tests["search"] = lambda text, pattern: re.search(pattern, text) is not None
-    names = {"ansible_managed": "Ansible", "inventory_hostname": "lb1"}
+    names: dict[str, t.Any] = {"ansible_managed": "Ansible", "inventory_hostname": "lb1"}
     # Ansible resolves a variable in a variable, jinja2 alone does not.
     gateways = {"__director_gateways": given["director_gateways"]}
+    names["__director_has_programs"] = has_programs(given)
     return template.get_template("templates/keepalived.conf.j2").render(**{**given, **names, **gateways})
 
 
@@ -303,18 +405,22 @@ def test_each_real_server_gets_its_own_forwarding_where_it_is_not_the_service_s(
 def test_keepalived_accepts_what_the_template_makes_of_every_kind_of_description(tmp_path: Path) -> None:
     assert KEEPALIVED is not None, "keepalived judges here: install the package (it need not run)"
     cases = variables()
-    tasks = [
-        {
-            "name": name,
-            "ansible.builtin.template": {
-                "src": str(ROLE / "templates/keepalived.conf.j2"),
-                "dest": str(tmp_path / f"{number}.conf"),
-                "mode": "0600",
-            },
-            "vars": given,
-        }
-        for number, (name, given) in enumerate(cases.items())
-    ]
+    version = subprocess.run([KEEPALIVED, "--version"], capture_output=True, text=True, check=True).stderr
+    tasks: list[dict[str, t.Any]] = []
+    for number, (name, given) in enumerate(cases.items()):
+        own = {**given, "__director_keepalived_asked": {"stderr": version}}
+        written = {"dest": str(tmp_path / f"{number}.conf"), "mode": "0600"}
+        tasks.append(
+            {
+                "name": name,
+                "ansible.builtin.template": {"src": str(ROLE / "templates/keepalived.conf.j2"), **written},
+                "vars": own,
+            }
+        )
+        if not has_programs(given):
+            continue
+        asking = {"dest": str(tmp_path / f"{number}.test"), "mode": "0600", "content": "{{ __director_test }}"}
+        tasks.append({"name": f"test of {name}", "ansible.builtin.copy": asking, "vars": own})
     play = {"hosts": "localhost", "gather_facts": False, "tasks": tasks}
     play["vars"] = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
     (tmp_path / "play.json").write_text(json.dumps([play]), encoding="utf-8")
@@ -323,8 +429,13 @@ def test_keepalived_accepts_what_the_template_makes_of_every_kind_of_description
     assert done.returncode == 0, done.stdout + done.stderr
     refused = {}
     for number, name in enumerate(cases):
-        command = [str(KEEPALIVED), "--config-test", "--use-file", str(tmp_path / f"{number}.conf")]
+        asked = tmp_path / f"{number}.test"
+        test = asked.read_text(encoding="utf-8") if asked.exists() else "keepalived --config-test --use-file %s"
+        test %= tmp_path / f"{number}.conf"
+        if os.geteuid() != 0:
+            test = test.replace("unshare ", "unshare --user --map-current-user ")
+        command = shlex.split(test.replace("keepalived --config", f"{KEEPALIVED} --config"))
         tested = subprocess.run(command, capture_output=True, text=True, check=False)
-        if tested.returncode:
-            refused[name] = tested.stdout + tested.stderr
+        if tested.returncode or tested.stdout + tested.stderr:
+            refused[name] = f"{tested.returncode}: {tested.stdout + tested.stderr}"
     assert refused == {}
