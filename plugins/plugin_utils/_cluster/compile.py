@@ -9,7 +9,7 @@ import typing as t
 from collections.abc import Sequence
 
 from .inventory import Address, Host
-from .model import Check, RealServer, Service, Url
+from .model import DEFAULT_QUORUM, Check, RealServer, Service, Url
 from .notify import notify_plan
 from .places import floating_addresses, places_on
 from .plan_firewall import firewall_plan
@@ -134,7 +134,7 @@ def _real_server(real_server: RealServer) -> dict[str, t.Any]:
 
 def _quorum(service: Service) -> dict[str, t.Any]:
     quorum = service.quorum
-    if quorum is None:
+    if quorum == DEFAULT_QUORUM:
         return {}
     plan: dict[str, t.Any] = {"quorum": quorum.weight, "hysteresis": quorum.hysteresis}
     plan.update({key: list(run) for key, run in (("quorum_up", quorum.up), ("quorum_down", quorum.down)) if run})

@@ -17,7 +17,7 @@ from .answers import (
 )
 from .commands import read_command
 from .mistakes import Mistake, listed
-from .model import CHECK_TYPES, DEFAULT_CHECK, DNS_TYPES, NO_CHECK, Check, Quorum, RealServer
+from .model import CHECK_TYPES, DEFAULT_CHECK, DEFAULT_QUORUM, DNS_TYPES, NO_CHECK, Check, Quorum, RealServer
 from .section import Section
 
 _TIMING = ("type", "interval", "timeout", "retries", "alpha", "quiesce_on_failure")
@@ -110,18 +110,18 @@ class HealthChecks:
             own.note("command", "%p stands for a port, and the service names none by itself.", "Add check.port.")
         return command
 
-    def quorum(self, section: Section, real_servers: Sequence[Sequence[RealServer]]) -> Quorum | None:
+    def quorum(self, section: Section, real_servers: Sequence[Sequence[RealServer]]) -> Quorum:
         """How much weight must be alive; ``real_servers`` of each family."""
         given = [key for key in QUORUM_KEYS if section.has(key)]
         if not given:
-            return None
+            return DEFAULT_QUORUM
         if not self.is_checking:
             section.note(
                 given[0],
                 "Nobody would count who is alive: health_checks is none.",
                 "Leave it out, or write health_checks: keepalived.",
             )
-            return None
+            return DEFAULT_QUORUM
         weights = [sum(each.weight for each in of_family) for of_family in real_servers]
         most = max(min(weights, default=1), 1)
         weight = section.integer("quorum", 1, 1, most, "weight of the real servers that must be alive")

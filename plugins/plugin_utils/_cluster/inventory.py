@@ -133,7 +133,7 @@ def _first_address(details: Mapping[str, object]) -> ipaddress.IPv4Address | Non
     if not isinstance(entry, Mapping) or str(entry.get("prefix") or entry.get("netmask")) in ("32", "255.255.255.255"):
         return None
     address = parse_address(entry.get("address"))
-    return address if isinstance(address, ipaddress.IPv4Address) else None
+    return address if isinstance(address, ipaddress.IPv4Address) and not address.is_loopback else None
 
 
 def _networks(details: Mapping[str, object]) -> tuple[Network, ...]:

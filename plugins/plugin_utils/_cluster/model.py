@@ -232,7 +232,7 @@ class Service:
     one_packet: bool = False
     helper: str | None = None
     firewall_ports: tuple[PortRange, ...] | None = None
-    quorum: Quorum | None = None
+    quorum: Quorum = field(default_factory=lambda: DEFAULT_QUORUM)
 
     @property
     def version(self) -> int:
@@ -326,6 +326,7 @@ class Cluster:
 
 
 DEFAULT_VRRP = Vrrp()
+DEFAULT_QUORUM = Quorum()
 DEFAULT_FIREWALL = Firewall()
 DEFAULT_FWMARK_RANGE = (1000, 1999)
 DEFAULT_TUNNEL = Tunnel()

@@ -181,6 +181,8 @@ class SeenHost:
     table: Mapping[ServiceKey, Values] | None = None
     table_after: Mapping[ServiceKey, Values] | None = None
     table_error: str = ""
+    #: The daemons of connection synchronisation that run; None when they could not be read.
+    daemons: tuple[Values, ...] | None = None
     routes: tuple[Values, ...] = ()
     tunnels: tuple[Values, ...] = ()
     neighbours: tuple[Values, ...] = ()
@@ -487,6 +489,7 @@ def _seen_host(name: str, plan: Values, seen: Values) -> SeenHost:
         table=table,
         table_after=_table(seen.get("ipvs_after"))[0],
         table_error=error,
+        daemons=_daemons(seen.get("ipvs")),
         routes=tuple(look.get("routes") or ()),
         tunnels=tuple(look.get("tunnels") or ()),
         neighbours=tuple(look.get("neighbours") or ()),
@@ -496,6 +499,11 @@ def _seen_host(name: str, plan: Values, seen: Values) -> SeenHost:
         interfaces_after=_interfaces(seen.get("host_after") or {}),
         compared=seen.get("compared") or {},
     )
+
+
+def _daemons(result: object) -> tuple[Values, ...] | None:
+    daemons = result.get("daemons") if isinstance(result, Mapping) else None
+    return tuple(daemons) if isinstance(daemons, (list, tuple)) else None
 
 
 def _interfaces(look: Values) -> dict[str, Values]:

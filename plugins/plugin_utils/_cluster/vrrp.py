@@ -44,6 +44,9 @@ def read_vrrp(top: Section, hosts: Hosts) -> Vrrp:
         return DEFAULT_VRRP
     section = Section(top.mistakes, "vrrp", top.get("vrrp"), optional=_KEYS)
     router_id = section.integer("router_id", DEFAULT_VRRP.router_id, 1, 255, "unique on the network")
+    advert_interval = section.decimal(
+        "advert_interval", DEFAULT_VRRP.advert_interval, MIN_ADVERT, MAX_ADVERT, 2, "seconds in hundredths, VRRPv3"
+    )
     instances = _instances(section, hosts, router_id)
     # VIPs that are shared out would stay together for ever after the first failover.
     preempt = section.flag("preempt", bool(instances))
@@ -56,9 +59,7 @@ def read_vrrp(top: Section, hosts: Hosts) -> Vrrp:
         )
     return Vrrp(
         router_id=router_id,
-        advert_interval=section.decimal(
-            "advert_interval", DEFAULT_VRRP.advert_interval, MIN_ADVERT, MAX_ADVERT, 2, "seconds in hundredths, VRRPv3"
-        ),
+        advert_interval=advert_interval,
         preempt=preempt,
         unicast=section.flag("unicast", DEFAULT_VRRP.unicast),
         preempt_delay=delay,
@@ -129,7 +130,9 @@ def check_instances(hosts: Hosts, vrrp: Vrrp, nat: Nat, services: Sequence[Servi
     """Every VIP moves with what it needs: gateways and external addresses stay in the first instance."""
     if not vrrp.instances:
         return
-    bound = {vip: f"Service {each.name} forwards by nat" for each in services if uses_nat(each) for vip in each.addresses}
+    bound = {
+        vip: f"Service {each.name} forwards by nat" for each in services if uses_nat(each) for vip in each.addresses
+    }
     bound.update({str(address): f"A mapping translates {address}" for address in external_addresses(nat)})
     places: dict[str, str] = {}
     for index, instance in enumerate(vrrp.instances):

@@ -320,7 +320,9 @@ def has_programs(given: dict[str, t.Any]) -> bool:
 def rendered(given: dict[str, t.Any]) -> str:
     template = jinja2.Environment(trim_blocks=True, keep_trailing_newline=True, loader=jinja2.FileSystemLoader(ROLE))
     template.filters.update(comment=lambda text: f"# {text}", difference=lambda a, b: [x for x in a if x not in b])
-    template.filters["flatten"] = lambda given: [x for each in given for x in (each if isinstance(each, list) else [each])]
+    template.filters["flatten"] = lambda given: [
+        x for each in given for x in (each if isinstance(each, list) else [each])
+    ]
     template.tests["search"] = lambda text, pattern: re.search(pattern, text) is not None
     names: dict[str, t.Any] = {"ansible_managed": "Ansible", "inventory_hostname": "lb1"}
     # Ansible resolves a variable in a variable, jinja2 alone does not.
