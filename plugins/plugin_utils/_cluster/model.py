@@ -207,6 +207,9 @@ class Quorum:
     down: tuple[str, ...] = ()
 
 
+DEFAULT_QUORUM = Quorum()
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
     """One IPVS service: protocol, VIP and port, or a firewall mark; and the real servers that share its connections.
@@ -232,7 +235,7 @@ class Service:
     one_packet: bool = False
     helper: str | None = None
     firewall_ports: tuple[PortRange, ...] | None = None
-    quorum: Quorum = field(default_factory=lambda: DEFAULT_QUORUM)
+    quorum: Quorum = DEFAULT_QUORUM
 
     @property
     def version(self) -> int:
@@ -326,7 +329,6 @@ class Cluster:
 
 
 DEFAULT_VRRP = Vrrp()
-DEFAULT_QUORUM = Quorum()
 DEFAULT_FIREWALL = Firewall()
 DEFAULT_FWMARK_RANGE = (1000, 1999)
 DEFAULT_TUNNEL = Tunnel()
