@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import pwd
@@ -16,6 +17,7 @@ import typing as t
 from pathlib import Path
 
 import jinja2
+import pytest
 import yaml
 
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.compile import compile_cluster
@@ -297,6 +299,7 @@ PLANS: dict[str, dict[str, t.Any]] = {
 ALONE = yaml.safe_load((ROLE / "README.md").read_text(encoding="utf-8").split("```yaml\n")[1].split("```")[0])[0]
 
 
+@functools.cache
 def variables() -> dict[str, dict[str, t.Any]]:
     plans = {
         name: compile_cluster(described, directors, REAL_SERVERS)[directors[0].name]["vars"]
@@ -402,6 +405,71 @@ def test_each_real_server_gets_its_own_forwarding_where_it_is_not_the_service_s(
         "lvs_method DR",
         "lvs_method NAT",
     ]
+
+
+#: A plan, a line that its configuration has.
+DIRECTIVES = [
+    ("VIPs shared out", "preempt_delay 1000"),
+    ("VIPs shared out", "down_timer_adverts 2"),
+    ("VIPs shared out", "lvs_sync_daemon eth0 id 51 port 8848 ttl 1 group 224.0.0.81"),
+    ("VIPs shared out", 'notify "/bin/true"'),
+    ("VIPs shared out", 'notify_down "/bin/true REAL_SERVER two/rs1 DOWN 1"'),
+    ("VIPs shared out", "enable_script_security"),
+    ("plain", "lvs_sync_daemon eth0 inst lvs_51 id 51 port 8848 ttl 1 group 224.0.0.81"),
+    ("connections over IPv6", "lvs_sync_daemon eth0 inst lvs_51 id 51 port 8848 ttl 1 group ff02::81"),
+    (
+        "connections by a way of their own",
+        "lvs_sync_daemon eth0 inst lvs_51 id 7 port 8849 ttl 2 group 224.0.0.82 maxlen 1400",
+    ),
+    ("who is told", "b+lvs@example.org"),
+    ("who is told", "notification_email_from lb@example.org"),
+    ("who is told", "smtp_server 127.0.0.1 2525"),
+    ("mail only", "smtp_server 2001:db8:2::25 25"),
+    ("mail only", "smtp_alert true"),
+    ("quorum", "quorum 2"),
+    ("quorum", "hysteresis 1"),
+    ("quorum", 'quorum_up "/bin/true up"'),
+    ("quorum", 'quorum_down "/bin/true"'),
+    ("quorum", "alpha"),
+    ("quorum", "inhibit_on_failure"),
+    ("a check of every kind", 'misc_path "/etc/lvs-cluster/check-answer 192.0.2.21 80 0.5 :220"'),
+    ("a check of every kind", 'regex "(all|most) is [Ww]ell [.]"'),
+    ("a check of every kind", "virtualhost www.example.org"),
+    ("a check of every kind", "enable_sni"),
+    ("a check of every kind", "digest 9b3a0c85a887a256d6939da88aabd8cd"),
+    ("a check of every kind", "status_code 200 204"),
+    ("a check of every kind", "helo_name lb1.example.org"),
+    ("a check of every kind", "type AAAA"),
+    ("a check of every kind", "name example.org"),
+    ("a check of every kind", "payload 0102aB"),
+    ("a check of every kind", "require_reply 01xX"),
+    ("a check of every kind", "require_reply"),
+    ("a check of every kind", "PING_CHECK {"),
+    ("a check of every kind", 'misc_path "/bin/true --host=192.0.2.21 80"'),
+    ("a check of every kind", "misc_timeout 2"),
+]
+
+
+@pytest.mark.parametrize(("plan", "line"), DIRECTIVES)
+def test_what_is_described_is_a_line_of_the_configuration(plan: str, line: str) -> None:
+    assert line in lines(plan)
+
+
+def test_vips_that_are_shared_out_are_in_an_instance_of_their_own_and_no_other() -> None:
+    text = lines("VIPs shared out")
+    first, second = (text[text.index(f"vrrp_instance {name} {{") :] for name in ("lvs_51", "second"))
+    assert block("virtual_ipaddress_excluded {", first) == [f"{VIP}/32 dev eth0"]
+    assert block("virtual_ipaddress_excluded {", second) == ["192.0.2.101/32 dev eth0", f"{VIP6}/128 dev eth0"]
+    assert [block("virtual_ipaddress {", each) for each in (first, second)] == [
+        ["169.254.51.1/32 dev lo scope host"],
+        ["169.254.52.1/32 dev lo scope host"],
+    ]
+
+
+def test_nothing_is_run_or_told_unless_described() -> None:
+    words = ("script_user", "notify", "smtp", "quorum", "alpha", "misc_path", "preempt_delay", "down_timer", "maxlen")
+    assert [line for line in lines("plain") if any(word in line for word in words)] == []
+    assert [line for line in lines("no connections") + lines("one director") if "lvs_sync_daemon" in line] == []
 
 
 def test_keepalived_accepts_what_the_template_makes_of_every_kind_of_description(tmp_path: Path) -> None:
