@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from .check_filters import rules_about
 from .finding import Finding
@@ -17,6 +17,9 @@ _REMEDY = (
     "then run systemctl reload keepalived."
 )
 
+#: Every director sends what passes through it and learns what the others send: a failover switches nothing.
+_ROLES = ("master", "backup")
+
 
 def check_sync_daemons(view: View) -> Iterator[Finding]:
     for director in view.looked_at_directors:
@@ -25,12 +28,11 @@ def check_sync_daemons(view: View) -> Iterator[Finding]:
         if not wanted or director.daemons is None or not director.is_daemon_active:
             continue
         running = {str(daemon.get("role")): daemon for daemon in director.daemons}
-        roles = wanted_roles(view, director)
-        missing = [role for role in roles if role not in running]
+        missing = [role for role in _ROLES if role not in running]
         if missing:
-            yield _missing(director, missing, running)
+            yield _missing(director, missing)
             continue
-        wrong = [text for role in roles for text in _differences(running[role], wanted)]
+        wrong = [text for role in _ROLES for text in _differences(running[role], wanted)]
         if wrong:
             yield Finding(
                 director.name,
@@ -40,29 +42,14 @@ def check_sync_daemons(view: View) -> Iterator[Finding]:
             )
 
 
-def wanted_roles(view: View, director: SeenHost) -> list[str]:
-    """Who holds the VIPs sends, the others learn; where VIPs are shared out everybody does both.
-
-    Where it is not clear who is active that has been said, and no role is right or wrong.
-    """
-    if (director.wanted.get("director_vrrp") or {}).get("instances"):
-        return ["master", "backup"]
-    speaking = [each for each in view.looked_at_directors if each.is_daemon_active]
-    active = [each for each in speaking if any(map(each.places_of, view.vips))]
-    if len(active) != 1:
-        return [str(daemon.get("role")) for daemon in director.daemons or ()]
-    return ["master" if director in active else "backup"]
-
-
-def _missing(director: SeenHost, missing: list[str], running: Mapping[str, Values]) -> Finding:
+def _missing(director: SeenHost, missing: list[str]) -> Finding:
     what = {"master": "sends its connections to", "backup": "learns connections from"}
-    instead = f" Only the {listed(running, 'and')} daemon runs." if running else ""
     return Finding(
         director.name,
         f"It neither sends nor learns connections: the synchronisation daemons {listed(missing, 'and')} do not run."
         if missing[1:]
         else f"Nothing on it {what[missing[0]]} the other directors: the synchronisation daemon {missing[0]} does not "
-        f"run.{instead}",
+        "run.",
         "Its interface was not up when keepalived wanted to start it, or it was stopped by hand.",
         _REMEDY,
     )

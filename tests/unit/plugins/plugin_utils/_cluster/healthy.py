@@ -146,7 +146,7 @@ def _be_director(seen: dict[str, t.Any], plan: t.Any, *, is_active: bool) -> Non
         "/etc/lvs-cluster/load-rules": ["#!/bin/sh", "rule 1", "rule 2"],
     }
     seen["ipvs"], seen["ipvs_after"] = table_of(plan), table_of(plan)
-    seen["ipvs"]["daemons"] = _daemons(wanted, is_active=is_active)
+    seen["ipvs"]["daemons"] = _daemons(wanted)
     rules = {**_NO_RULES, "nftables": "rule 1\n\trule 2\n"}
     seen["compared"] = {
         module: {"operations": [], "rules": rules}
@@ -159,10 +159,8 @@ def _be_director(seen: dict[str, t.Any], plan: t.Any, *, is_active: bool) -> Non
     }
 
 
-def _daemons(wanted: t.Any, *, is_active: bool) -> list[dict[str, t.Any]]:
+def _daemons(wanted: t.Any) -> list[dict[str, t.Any]]:
     sync = wanted.get("director_connection_sync") or {}
-    both = bool(wanted["director_vrrp"].get("instances"))
-    roles = ["master", "backup"] if both else ["master" if is_active else "backup"]
     return [
         {
             "role": role,
@@ -171,7 +169,7 @@ def _daemons(wanted: t.Any, *, is_active: bool) -> list[dict[str, t.Any]]:
             "multicast_group": sync["group"],
             "multicast_port": sync["port"],
         }
-        for role in roles
+        for role in ("master", "backup")
         if sync
     ]
 

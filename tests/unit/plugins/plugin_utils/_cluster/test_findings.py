@@ -155,8 +155,6 @@ def move_vips_to_lb2(seen: Observations) -> None:
     remove_address(VIP, VIP6, on="lb1")(seen)
     hosts = seen["hosts"]
     hosts["lb2"]["ipvs_after"], hosts["lb1"]["ipvs_after"] = hosts["lb1"]["ipvs_after"], hosts["lb1"]["ipvs"]
-    for name, role in (("lb1", "backup"), ("lb2", "master")):
-        hosts[name]["ipvs"] = {**hosts[name]["ipvs"], "daemons": [{**hosts["lb2"]["ipvs"]["daemons"][0], "role": role}]}
     answer(MACS["lb2"])(seen)
 
 
