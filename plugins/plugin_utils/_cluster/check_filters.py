@@ -29,7 +29,7 @@ _PORT = re.compile(r"dports? (\d+)(?!\S)")
 def vrrp_drops(director: SeenHost) -> list[str]:
     """Rules of this director that drop the adverts of the others."""
     peers = [str(peer) for peer in (director.wanted.get("director_vrrp") or {}).get("peers") or ()]
-    return [rule for rule in _rules(director, "vrrp") if _is_about(rule, peers)]
+    return [rule for rule in rules_about(director, "vrrp") if _is_about(rule, peers)]
 
 
 def two_masters(view: View) -> dict[tuple[str, ...], list[str]]:
@@ -43,7 +43,8 @@ def two_masters(view: View) -> dict[tuple[str, ...], list[str]]:
     return shared
 
 
-def _rules(host: SeenHost, word: str) -> list[str]:
+def rules_about(host: SeenHost, word: str) -> list[str]:
+    """Rules of this host that drop what the word of the module ``host_info`` stands for."""
     return [str(drop.get("rule")) for drop in host.drops if drop.get("word") == word]
 
 
@@ -98,7 +99,7 @@ def check_vip_filters(view: View) -> Iterator[Finding]:
         if is_strict(director):
             continue
         for vip in view.vips:
-            rules = [rule for rule in _rules(director, vip) if _concerns(view, rule, vip)]
+            rules = [rule for rule in rules_about(director, vip) if _concerns(view, rule, vip)]
             if rules:
                 yield Finding(
                     director.name,
@@ -135,7 +136,7 @@ def tunnel_drops(real_server: SeenHost) -> dict[str, str]:
     return {
         rule: str(tunnel["type"])
         for word, tunnel in tunnel_words(real_server).items()
-        for rule in _rules(real_server, word)
+        for rule in rules_about(real_server, word)
         if not _CONDITION.search(rule)
     }
 

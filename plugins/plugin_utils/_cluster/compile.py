@@ -9,14 +9,17 @@ import typing as t
 from collections.abc import Sequence
 
 from .inventory import Address, Host
-from .model import Check, Cluster, Director, RealServer, Service
-from .places import Places, floating_addresses, places_on
+from .model import DEFAULT_QUORUM, Check, RealServer, Service, Url
+from .notify import notify_plan
+from .places import floating_addresses, places_on
 from .plan_firewall import firewall_plan
 from .plan_kernel import kernel_modules, sysctls
 from .plan_nat import nat_plan
 from .plan_real_servers import real_server_plans
 from .ports import spelled
 from .schema import read_cluster
+from .sync import sync_plan
+from .vrrp import vrrp_plan
 
 Plan = dict[str, t.Any]
 
@@ -38,6 +41,7 @@ def compile_cluster(
         "director_services": _services(cluster.services),
         "director_fwmarks": _fwmarks(cluster.services),
         "director_kernel_modules": kernel_modules(cluster),
+        "director_notify": notify_plan(cluster.notify),
     }
     plans: dict[str, Plan] = {}
     for director in cluster.directors:
@@ -49,7 +53,8 @@ def compile_cluster(
                     **shared,
                     "director_vips": _placed(places.vips),
                     "director_gateways": _placed(places.gateways),
-                    "director_vrrp": _vrrp(director, cluster, places),
+                    "director_vrrp": vrrp_plan(director, cluster, places),
+                    "director_connection_sync": sync_plan(director, cluster),
                     "director_nat": nat_plan(cluster, places),
                     "director_firewall": firewall_plan(director, cluster, places),
                     "director_sysctls": sysctls(cluster, places),
@@ -74,29 +79,6 @@ def _fwmarks(services: Sequence[Service]) -> list[dict[str, t.Any]]:
         if service.fwmark is not None
         for address in service.addresses
     ]
-
-
-def _vrrp(director: Director, cluster: Cluster, places: Places) -> dict[str, t.Any]:
-    source = director.source
-    if source is None:
-        return {}
-    vrrp = cluster.vrrp
-    interface = director.host.interface_of(source)
-    interfaces = places.every_interface
-    return {
-        "instance": f"lvs_{vrrp.router_id}",
-        "router_id": vrrp.router_id,
-        "interface": interface,
-        # VRRP watches its own interface anyway.
-        "track_interfaces": [] if interfaces == [interface] else interfaces,
-        "family": f"ipv{source.version}",
-        "source": str(source),
-        "peers": [str(other.source) for other in cluster.directors if other is not director],
-        "priority": director.priority,
-        "advert_interval": vrrp.advert_interval,
-        "preempt": vrrp.preempt,
-        "unicast": vrrp.unicast,
-    }
 
 
 def _services(services: Sequence[Service]) -> list[dict[str, t.Any]]:
@@ -127,6 +109,7 @@ def _service(service: Service, real_servers: list[dict[str, t.Any]]) -> dict[str
         "helper": service.helper,
         "min_capacity": service.min_capacity,
         "check": _check(service.check),
+        **_quorum(service),
         "sorry_server": None if sorry is None else {"address": sorry.address, "port": sorry.port},
         "real_servers": real_servers,
     }
@@ -150,14 +133,45 @@ def _real_server(real_server: RealServer) -> dict[str, t.Any]:
     return plan
 
 
+def _quorum(service: Service) -> dict[str, t.Any]:
+    quorum = service.quorum
+    if quorum == DEFAULT_QUORUM:
+        return {}
+    plan: dict[str, t.Any] = {"quorum": quorum.weight, "hysteresis": quorum.hysteresis}
+    plan.update({key: list(run) for key, run in (("quorum_up", quorum.up), ("quorum_down", quorum.down)) if run})
+    return plan
+
+
 def _check(check: Check) -> dict[str, t.Any]:
+    """Only what matters to a check of this type, and of what is not usual."""
     if check.type == "none":
         return {"type": "none"}
     plan: dict[str, t.Any] = {"type": check.type}
-    if check.type in ("http", "https"):
-        plan["path"] = check.path
-        plan["status"] = check.status[0] if len(check.status) == 1 else list(check.status)
+    if check.urls:
+        plan["urls"] = [_url(url) for url in check.urls]
+    elif check.type in ("http", "https"):
+        plan.update(_url(Url(check.path, check.status, check.regex, check.digest)))
+    if check.type == "dns":
+        plan.update(name=check.name, record=check.record)
+    for key in ("virtualhost", "send", "expect", "helo", "payload", "require_reply"):
+        value = getattr(check, key)
+        if value:
+            plan[key] = value
+    if check.command:
+        plan["command"] = list(check.command)
     plan.update(interval=check.interval, timeout=check.timeout, retries=check.retries)
-    if check.port:
-        plan["port"] = check.port
+    for key in ("port", "alpha", "quiesce_on_failure"):
+        value = getattr(check, key)
+        if value and (key != "port" or check.type != "ping"):
+            plan[key] = value
+    return plan
+
+
+def _url(url: Url) -> dict[str, t.Any]:
+    plan: dict[str, t.Any] = {"path": url.path}
+    plan["status"] = url.status[0] if len(url.status) == 1 else list(url.status)
+    if url.regex is not None:
+        plan["regex"] = url.regex
+    if url.digest is not None:
+        plan["digest"] = url.digest
     return plan

@@ -32,6 +32,7 @@ from .check_gateways import (
 from .check_packets import check_connections, check_neighbours, check_probe, check_prober, check_shares
 from .check_real_servers import check_arp_hiding, check_hidden_vips, check_listeners
 from .check_rules import check_compared, check_rules_at_boot
+from .check_sync import check_sync_daemons, check_sync_filters
 from .check_tables import check_table_at_boot, check_tables
 from .check_tunnels import check_tunnel_arrivals, check_tunnels
 from .finding import Finding, Found
@@ -49,6 +50,8 @@ CAUSES: tuple[Callable[[View], Iterator[Finding]], ...] = (
     check_vip_holders,
     check_vrrp_filters,
     check_vip_places,
+    check_sync_daemons,
+    check_sync_filters,
     check_strict_keepalived,
     check_vip_filters,
     check_rules_at_boot,

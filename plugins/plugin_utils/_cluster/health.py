@@ -1,24 +1,42 @@
 # SPDX-FileCopyrightText: 2026 The lvs.cluster contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""How a service's real servers are found alive: the key ``check`` of a service."""
+"""How a service's real servers are found alive: the keys ``check``, ``quorum`` and its kin of a service."""
 
 from __future__ import annotations
 
-from .mistakes import Mistake, listed, shown
-from .model import CHECK_TYPES, DEFAULT_CHECK, NO_CHECK, Check
+from collections.abc import Sequence
+
+from .answers import (
+    read_domain,
+    read_payload,
+    read_reply,
+    read_text,
+    read_url,
+    read_urls,
+)
+from .commands import read_command
+from .mistakes import Mistake, listed
+from .model import CHECK_TYPES, DEFAULT_CHECK, DEFAULT_QUORUM, DNS_TYPES, NO_CHECK, Check, Quorum, RealServer
 from .section import Section
 
+_TIMING = ("type", "interval", "timeout", "retries", "alpha", "quiesce_on_failure")
+_HTTP = (*_TIMING, "port", "path", "status", "regex", "digest", "urls", "virtualhost")
 _CHECK_KEYS = {
-    "tcp": ("type", "interval", "timeout", "retries", "port"),
-    "http": ("type", "interval", "timeout", "retries", "port", "path", "status"),
-    "https": ("type", "interval", "timeout", "retries", "port", "path", "status"),
+    "tcp": (*_TIMING, "port", "send", "expect"),
+    "http": _HTTP,
+    "https": _HTTP,
+    "smtp": (*_TIMING, "port", "helo"),
+    "dns": (*_TIMING, "port", "name", "record"),
+    "udp": (*_TIMING, "port", "payload", "require_reply"),
+    "ping": _TIMING,
+    "command": (*_TIMING, "port", "command"),
     "none": ("type",),
 }
-#: Nothing here quotes, comments, substitutes or ends anything in keepalived.conf or in an HTTP request line.
-_PATH_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/._~%?&=+:,;@-")
-#: keepalived cuts a line of its configuration after 1023 characters (run with 2.2.7); some of them are not the path.
-_LONGEST_PATH = 1000
+_EVERY_KEY = tuple(dict.fromkeys(key for keys in _CHECK_KEYS.values() for key in keys))
+#: The protocol by which a check asks on a port; DNS servers answer both, and the rest needs no port.
+_ASKS_BY = {"tcp": "tcp", "http": "tcp", "https": "tcp", "smtp": "tcp", "udp": "udp"}
+QUORUM_KEYS = ("quorum", "hysteresis", "quorum_up", "quorum_down")
 
 
 class HealthChecks:
@@ -34,14 +52,14 @@ class HealthChecks:
             if not self.is_checking:
                 return NO_CHECK
             self.check_protocol(section, protocol, DEFAULT_CHECK.type, has_port=False)
-            self.check_port(section, protocol, port)
+            self.check_port(section, protocol, DEFAULT_CHECK.type, port)
             return Check(port=port or 0)
-        own = Section(self.mistakes, section.at("check"), section.get("check"), optional=_CHECK_KEYS["http"])
+        own = Section(self.mistakes, section.at("check"), section.get("check"), optional=_EVERY_KEY)
         if not own.is_mapping:
             return DEFAULT_CHECK
         kind = own.choice("type", DEFAULT_CHECK.type, CHECK_TYPES)
         if own.get("type") in (None, *CHECK_TYPES):
-            for key in _CHECK_KEYS["http"]:
+            for key in _EVERY_KEY:
                 if own.has(key) and key not in _CHECK_KEYS[kind]:
                     types = [other for other, keys in _CHECK_KEYS.items() if key in keys]
                     own.note(
@@ -53,16 +71,65 @@ class HealthChecks:
                 self.check_checker(section, kind)
                 return NO_CHECK
             self.check_protocol(section, protocol, kind, has_port=own.has("port"))
-            if kind != "none" and not own.has("port"):
-                self.check_port(section, protocol, port)
+            if not own.has("port"):
+                self.check_port(section, protocol, kind, port)
+        return self.check(own, kind, port or 0)
+
+    def check(self, own: Section, kind: str, port: int) -> Check:
+        urls = read_urls(own)
+        url = read_url(own)
         return Check(
             type=kind,
-            port=own.integer("port", port or 0, 1, 65535, "one port"),
+            port=own.integer("port", port, 1, 65535, "one port"),
             interval=own.decimal("interval", DEFAULT_CHECK.interval, 0.1, 3600, 3, "seconds"),
             timeout=own.decimal("timeout", DEFAULT_CHECK.timeout, 0.1, 3600, 3, "seconds"),
             retries=own.integer("retries", DEFAULT_CHECK.retries, 0, 100, "more attempts"),
-            path=self.check_path(own),
-            status=self.check_status(own),
+            path=url.path,
+            status=url.status,
+            regex=url.regex,
+            digest=url.digest,
+            urls=urls,
+            virtualhost=read_domain(own, "virtualhost", None, "the name of a site"),
+            send=read_text(own, "send"),
+            expect=read_text(own, "expect"),
+            helo=read_domain(own, "helo", None, "a name to greet with"),
+            name=read_domain(own, "name", ".", "a name to ask for") or ".",
+            record=own.choice("record", "SOA", DNS_TYPES),
+            payload=read_payload(own),
+            require_reply=read_reply(own),
+            command=self.command(own, kind, port),
+            alpha=own.flag("alpha", False),
+            quiesce_on_failure=own.flag("quiesce_on_failure", False),
+        )
+
+    def command(self, own: Section, kind: str, port: int) -> tuple[str, ...]:
+        command = read_command(own, "command", placeholders=True)
+        if kind == "command" and not own.has("command"):
+            own.note("command", "The key command is missing.", "Write the program and its arguments as a list.")
+        if any("%p" in word for word in command) and not port and not own.has("port"):
+            own.note("command", "%p stands for a port, and the service names none by itself.", "Add check.port.")
+        return command
+
+    def quorum(self, section: Section, real_servers: Sequence[Sequence[RealServer]]) -> Quorum:
+        """How much weight must be alive; ``real_servers`` of each family."""
+        given = [key for key in QUORUM_KEYS if section.has(key)]
+        if not given:
+            return DEFAULT_QUORUM
+        if not self.is_checking:
+            section.note(
+                given[0],
+                "Nobody would count who is alive: health_checks is none.",
+                "Leave it out, or write health_checks: keepalived.",
+            )
+            return DEFAULT_QUORUM
+        weights = [sum(each.weight for each in of_family) for of_family in real_servers]
+        most = max(min(weights, default=1), 1)
+        weight = section.integer("quorum", 1, 1, most, "weight of the real servers that must be alive")
+        return Quorum(
+            weight=weight,
+            hysteresis=section.integer("hysteresis", 0, 0, weight - 1, "weight, less than quorum"),
+            up=read_command(section, "quorum_up"),
+            down=read_command(section, "quorum_down"),
         )
 
     def check_checker(self, section: Section, kind: str) -> None:
@@ -74,50 +141,29 @@ class HealthChecks:
             )
 
     def check_protocol(self, section: Section, protocol: str, kind: str, *, has_port: bool) -> None:
-        """Every check connects by TCP, and what answers on a UDP port need not answer TCP on the same number."""
-        if protocol != "tcp" and kind != "none" and not has_port:
+        """What answers on a UDP port need not answer TCP on the same number, nor the other way round."""
+        asks_by = _ASKS_BY.get(kind, protocol)
+        if asks_by == protocol or has_port:
+            return
+        if asks_by == "tcp":
             section.note(
                 "check",
                 f"A check of type {kind} connects by TCP, but the service is {protocol}.",
-                "Write the TCP port to connect to as check.port, or check: {type: none}.",
+                "Write the TCP port to connect to as check.port, or check: {type: none}."
+                if protocol != "udp"
+                else "Write the TCP port to connect to as check.port, or check: {type: udp} or {type: none}.",
+            )
+        else:
+            section.note(
+                "check",
+                f"A check of type {kind} asks by UDP, but the service is {protocol}.",
+                "Write the UDP port to ask on as check.port, or check: {type: tcp}.",
             )
 
-    def check_port(self, section: Section, protocol: str, port: int | None) -> None:
-        if port is None and protocol == "tcp":
+    def check_port(self, section: Section, protocol: str, kind: str, port: int | None) -> None:
+        if kind not in ("none", "ping", "command") and port is None and _ASKS_BY.get(kind, protocol) == protocol:
             section.note(
                 "check",
                 "A check connects to one port, and the service names none by itself.",
                 "Write the port to connect to as check.port, or check: {type: none}.",
             )
-
-    def check_path(self, own: Section) -> str:
-        value = own.get("path")
-        if value is None:
-            return DEFAULT_CHECK.path
-        if (
-            isinstance(value, str)
-            and value.startswith("/")
-            and len(value) <= _LONGEST_PATH
-            and _PATH_CHARACTERS.issuperset(value)
-        ):
-            return str(value)
-        own.note(
-            "path",
-            f"{shown(value)} cannot be the path of a request.",
-            "Begin with / and write every character but letters, digits and . _ ~ % ? & = + : , ; @ - as %XX, "
-            f"{_LONGEST_PATH} at most.",
-        )
-        return DEFAULT_CHECK.path
-
-    def check_status(self, own: Section) -> tuple[int, ...]:
-        if not own.has("status"):
-            return DEFAULT_CHECK.status
-        values = own.items("status")
-        is_one = not isinstance(own.get("status"), (list, tuple))
-        numbers = [
-            own.integer_value(
-                "status" if is_one else f"status[{i}]", -1 if v is None else v, 200, 100, 599, "an HTTP status"
-            )
-            for i, v in enumerate(values)
-        ]
-        return tuple(sorted(set(numbers)))

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from .inventory import Address, Host
 from .mistakes import Mistake, closest, listed, shown
-from .model import MAX_DIRECTORS, Director
-from .section import Section, is_plain_name
+from .model import MAX_DIRECTORS, MAX_PRIORITY, Director
+from .section import Section, is_interface_name, is_plain_name
 
 #: A tunnel may be of another family than what is in it, when that is said.
 _OTHER_FAMILY = " Or write the address of the other family beside the host: a tunnel can do that."
@@ -66,7 +66,7 @@ class Hosts:
                 )
             elif address is not None:
                 addresses[address.version] = address
-        if host.interface is not None and not (is_plain_name(host.interface) and len(str(host.interface)) <= 15):
+        if host.interface is not None and not is_interface_name(host.interface):
             section.note(
                 "lvs_interface", f"{shown(host.interface)} is no interface name.", "Write a name as ip link shows it."
             )
@@ -90,8 +90,30 @@ class Hosts:
             source = None
             if failover == "keepalived":
                 source = self.vrrp_source(host, family)
-            directors.append(Director(host=host, priority=250 - 10 * position, source=source))
+            directors.append(Director(host=host, priority=self.priority(host, 250 - 10 * position), source=source))
+        if failover == "keepalived":
+            self.check_priorities(directors)
         return tuple(directors)
+
+    def priority(self, host: Host, default: int) -> int:
+        section = Section(self.mistakes, f"hostvars[{host.name}]", {})
+        return section.integer_value(
+            "lvs_priority", host.priority, default, 1, MAX_PRIORITY, "the highest one that lives is active"
+        )
+
+    def check_priorities(self, directors: Sequence[Director]) -> None:
+        owners: dict[int, Director] = {}
+        for director in directors:
+            other = owners.setdefault(director.priority, director)
+            if other is not director:
+                # Who has said it can say something else.
+                speaker = director if director.host.priority is not None else other
+                self.note(
+                    f"hostvars[{speaker.host.name}].lvs_priority",
+                    f"{other.host.name} and {director.host.name} both have priority {director.priority}, so that "
+                    "neither goes before the other.",
+                    "Give each director its own; without lvs_priority the first has 250, the next 240 and so on.",
+                )
 
     def check_director_count(self, failover: str) -> None:
         count = len(self.known_directors)

@@ -20,6 +20,8 @@ class Interface:
 
     name: str
     networks: tuple[Network, ...]
+    #: The first IPv4 address, from which the kernel sends when nobody says from where; None where it is not known.
+    first: ipaddress.IPv4Address | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,8 @@ class Host:
     addresses: tuple[object, ...] = ()
     interfaces: tuple[Interface, ...] = ()
     interface: object = None
+    #: The host variable ``lvs_priority``, not yet validated.
+    priority: object = None
 
     @property
     def is_placeable(self) -> bool:
@@ -79,6 +83,7 @@ def _host(name: str, variables: Mapping[str, t.Any], with_interfaces: bool) -> H
         addresses=_own_addresses(name, variables),
         interfaces=interfaces_from_facts(facts) if isinstance(facts, Mapping) else (),
         interface=variables.get("lvs_interface") if with_interfaces else None,
+        priority=variables.get("lvs_priority") if with_interfaces else None,
     )
 
 
@@ -119,8 +124,16 @@ def interfaces_from_facts(facts: Mapping[str, object]) -> tuple[Interface, ...]:
         # Ansible writes the key of br-lan as br_lan.
         details = facts.get(name) or facts.get(name.replace("-", "_"))
         if isinstance(details, Mapping):
-            found.append(Interface(name=name, networks=_networks(details)))
+            found.append(Interface(name=name, networks=_networks(details), first=_first_address(details)))
     return tuple(found)
+
+
+def _first_address(details: Mapping[str, object]) -> ipaddress.IPv4Address | None:
+    entry = details.get("ipv4")
+    if not isinstance(entry, Mapping) or str(entry.get("prefix") or entry.get("netmask")) in ("32", "255.255.255.255"):
+        return None
+    address = parse_address(entry.get("address"))
+    return address if isinstance(address, ipaddress.IPv4Address) and not address.is_loopback else None
 
 
 def _networks(details: Mapping[str, object]) -> tuple[Network, ...]:

@@ -25,7 +25,9 @@ TUNNEL_CHECKSUMS = ("none", "standard", "remote")
 #: ``none`` says that what is on TCP port 21 is not FTP, or needs nothing.
 HELPERS = ("ftp", "none")
 LOCAL_CLIENTS = ("refused", "source_nat")
-CHECK_TYPES = ("tcp", "http", "https", "none")
+CHECK_TYPES = ("tcp", "http", "https", "smtp", "dns", "udp", "ping", "command", "none")
+#: What a check of type ``dns`` can ask for (keepalived.conf(5)).
+DNS_TYPES = ("A", "NS", "CNAME", "SOA", "MX", "TXT", "AAAA")
 #: Flags of a scheduler; flag-1 to flag-3 are the kernel's numbers of the same bits.
 SCHEDULER_FLAGS = {"sh": ("sh-fallback", "sh-port"), "mh": ("mh-fallback", "mh-port")}
 NUMBERED_FLAGS = ("flag-1", "flag-2", "flag-3")
@@ -40,6 +42,12 @@ MAX_FWMARK = 2**32 - 1
 MAX_THRESHOLD = 2**31 - 1
 #: Director after director gets 250, 240, ... 10: steps of ten leave room for tracking scripts.
 MAX_DIRECTORS = 25
+#: keepalived.conf(5); seconds and adverts.
+MAX_PREEMPT_DELAY, MAX_DOWN_TIMER_ADVERTS = 1000, 100
+#: 255 belongs to the owner of an address, 0 says that a director leaves (RFC 5798, 5.2.4).
+MAX_PRIORITY = 254
+#: Of the messages of connection synchronisation (Documentation of ipvsadm(8), --sync-maxlen).
+MIN_SYNC_LENGTH, MAX_SYNC_LENGTH = 1024, 65507
 #: VRRPv3 carries the interval in hundredths of a second in 12 bits (RFC 5798, 5.2.7).
 MIN_ADVERT, MAX_ADVERT = 0.01, 40.95
 
@@ -56,6 +64,65 @@ class Vrrp:
     advert_interval: float = 1
     preempt: bool = False
     unicast: bool = True
+    #: Seconds.
+    preempt_delay: int = 0
+    #: Adverts that must be missing before a standby takes over; None: three and a bit, as the protocol has it.
+    down_timer_adverts: int | None = None
+    track_interfaces: tuple[str, ...] = ()
+    instances: tuple[Instance, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """VIPs that another director than the first one holds as long as it lives: ``first``, its name."""
+
+    name: str
+    router_id: int
+    vips: tuple[str, ...]
+    first: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sync:
+    """Where live connections are told to the other directors. ``interface`` None: that of VRRP.
+
+    ``max_length`` bytes of a message; 0 leaves it to the kernel.
+    """
+
+    sync_id: int
+    group: str
+    interface: str | None = None
+    port: int = 8848
+    ttl: int = 1
+    max_length: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """Who is told by mail, and by which server."""
+
+    to: tuple[str, ...]
+    sender: str | None
+    smtp_server: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Notify:
+    """Who is told when a director or a real server changes its state. ``script``: program and arguments."""
+
+    mail: Mail | None = None
+    script: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Url:
+    """One request of a check, and what a good answer is. ``digest`` is an MD5 sum in hexadecimal figures."""
+
+    path: str = "/"
+    status: tuple[int, ...] = (200,)
+    regex: str | None = None
+    digest: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +142,24 @@ class Check:
     retries: int = 2
     path: str = "/"
     status: tuple[int, ...] = (200,)
+    regex: str | None = None
+    digest: str | None = None
+    #: More requests, each of which must be answered well.
+    urls: tuple[Url, ...] = ()
+    virtualhost: str | None = None
+    #: What is sent over a connection, and what must be in the answer.
+    send: str | None = None
+    expect: str | None = None
+    helo: str | None = None
+    #: Of a question by DNS.
+    name: str = "."
+    record: str = "SOA"
+    #: Bytes in hexadecimal figures.
+    payload: str | None = None
+    require_reply: bool | str = False
+    command: tuple[str, ...] = ()
+    alpha: bool = False
+    quiesce_on_failure: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +198,19 @@ class SorryServer:
 
 
 @dataclass(frozen=True, slots=True)
+class Quorum:
+    """How much weight must be alive. ``up`` and ``down`` are run when it is reached and lost."""
+
+    weight: int = 1
+    hysteresis: int = 0
+    up: tuple[str, ...] = ()
+    down: tuple[str, ...] = ()
+
+
+DEFAULT_QUORUM = Quorum()
+
+
+@dataclass(frozen=True, slots=True)
 class Service:
     """One IPVS service: protocol, VIP and port, or a firewall mark; and the real servers that share its connections.
 
@@ -139,6 +237,7 @@ class Service:
     firewall_ports: tuple[PortRange, ...] | None = None
     #: Percent of the weight below which no drain and no change of the description may bring the service.
     min_capacity: int = 50
+    quorum: Quorum = DEFAULT_QUORUM
 
     @property
     def version(self) -> int:
@@ -223,6 +322,8 @@ class Cluster:
     services: tuple[Service, ...]
     nat: Nat
     firewall: Firewall | None
+    sync: Sync | None = None
+    notify: Notify | None = None
     #: Addresses of machines from which packets may come that are no forgery.
     known_addresses: tuple[Address, ...] = ()
     #: Real servers by their own addresses.

@@ -173,7 +173,7 @@ def checked_port(service: Values, entry: Values) -> int:
     Where the check names none it is the real server's own port.
     """
     check = service.get("check") or {}
-    if check.get("type") in (None, "none"):
+    if check.get("type") not in ("tcp", "http", "https", "smtp"):
         return 0
     return int(check.get("port") or entry.get("port") or service.get("port") or 0)
 
@@ -199,6 +199,8 @@ class SeenHost:
     table: Mapping[ServiceKey, Values] | None = None
     table_after: Mapping[ServiceKey, Values] | None = None
     table_error: str = ""
+    #: The daemons of connection synchronisation that run; None when they could not be read.
+    daemons: tuple[Values, ...] | None = None
     routes: tuple[Values, ...] = ()
     tunnels: tuple[Values, ...] = ()
     neighbours: tuple[Values, ...] = ()
@@ -512,6 +514,7 @@ def _seen_host(name: str, plan: Values, seen: Values) -> SeenHost:
         table=table,
         table_after=_table(seen.get("ipvs_after"))[0],
         table_error=error,
+        daemons=_daemons(seen.get("ipvs")),
         routes=tuple(look.get("routes") or ()),
         tunnels=tuple(look.get("tunnels") or ()),
         neighbours=tuple(look.get("neighbours") or ()),
@@ -522,6 +525,11 @@ def _seen_host(name: str, plan: Values, seen: Values) -> SeenHost:
         compared=seen.get("compared") or {},
         drains=drains_read(seen.get("drains") or ()),
     )
+
+
+def _daemons(result: object) -> tuple[Values, ...] | None:
+    daemons = result.get("daemons") if isinstance(result, Mapping) else None
+    return tuple(daemons) if isinstance(daemons, (list, tuple)) else None
 
 
 def _interfaces(look: Values) -> dict[str, Values]:

@@ -13,6 +13,7 @@ from .inventory import Host, Network
 from .model import Cluster, Director, Firewall
 from .places import Places
 from .ports import spelled
+from .sync import sync_filter
 
 #: Sources that no packet from outside can honestly have (RFC 6890 and its registries), as far as dropping them is safe:
 #: 169.254.0.0/16 is missing, because clouds serve names, time and metadata from there; so are :: and fe80::/10, without
@@ -61,7 +62,7 @@ def firewall_plan(director: Director, cluster: Cluster, places: Places) -> dict[
         "services": _services(cluster),
         "forward_sources": _forward_sources(cluster, places, external),
         "vrrp_peers": [str(source) for source in others if source is not None],
-        "sync": None,
+        "sync": sync_filter(director, cluster),
         "ssh_port": firewall.ssh_port,
         "ssh_sources": [str(network) for network in firewall.ssh],
         "accept": [

@@ -19,19 +19,18 @@ from .mistakes import DescriptionError, Mistake, shown
 from .model import (
     DEFAULT_FWMARK_RANGE,
     DEFAULT_MIN_CAPACITY,
-    DEFAULT_VRRP,
     FAILOVER,
     FORWARDING,
     HEALTH_CHECKS,
-    MAX_ADVERT,
     MAX_FWMARK,
-    MIN_ADVERT,
     Cluster,
-    Vrrp,
 )
 from .nat import NatRules, read_nat
+from .notify import read_notify
 from .section import Section, whole_number
 from .services import Services, read_min_capacity
+from .sync import read_sync
+from .vrrp import check_instances, read_vrrp
 from .ways_back import check_ways_back
 
 
@@ -67,6 +66,7 @@ def _cluster(description: object, mistakes: list[Mistake], hosts: Hosts, clients
             "fwmark_range",
             "vrrp",
             "connection_sync",
+            "notify",
             "nat",
             "firewall",
             "min_capacity",
@@ -79,15 +79,16 @@ def _cluster(description: object, mistakes: list[Mistake], hosts: Hosts, clients
     health_checks = top.choice("health_checks", "keepalived", HEALTH_CHECKS, later=("ldirectord",))
     forwarding = top.choice("forwarding", "direct", FORWARDING)
     mark_range = _mark_range(top)
-    vrrp = _vrrp(top)
-    if top.flag("connection_sync", False):
-        top.note("connection_sync", "connection_sync true is not supported yet.", "Write false or leave it out.")
+    vrrp = read_vrrp(top, hosts)
+    notify = read_notify(top)
     nat = read_nat(top)
     firewall = read_firewall(top)
     reader = Services(mistakes, hosts, nat, is_checking=health_checks != "none")
     reader.min_capacity = read_min_capacity(top, DEFAULT_MIN_CAPACITY)
     services = reader.services(top, forwarding, mark_range)
     directors = hosts.read_directors(failover, reader.vip_families())
+    sync = read_sync(top, hosts, failover=failover, router_id=vrrp.router_id, directors=directors, services=services)
+    check_instances(hosts, vrrp, nat, services, reader.vips)
     check_sorry_servers(hosts, reader.vips, reader.sorry.addresses)
     check_vips(hosts, reader.vips)
     NatRules(mistakes, nat, hosts, services).check(clients)
@@ -101,6 +102,8 @@ def _cluster(description: object, mistakes: list[Mistake], hosts: Hosts, clients
         services=services,
         nat=nat,
         firewall=firewall,
+        sync=sync,
+        notify=notify,
         known_addresses=_known_addresses(hosts, clients),
         owners=hosts.owners,
         drain_keeps_persistent_clients=top.flag("drain_keeps_persistent_clients", False),
@@ -125,18 +128,3 @@ def _mark_range(top: Section) -> tuple[int, int]:
         f"Write the first and the last one, such as [1000, 1999], from 1 to {MAX_FWMARK}.",
     )
     return DEFAULT_FWMARK_RANGE
-
-
-def _vrrp(top: Section) -> Vrrp:
-    if not top.has("vrrp"):
-        return DEFAULT_VRRP
-    keys = ("router_id", "advert_interval", "preempt", "unicast")
-    section = Section(top.mistakes, "vrrp", top.get("vrrp"), optional=keys)
-    return Vrrp(
-        router_id=section.integer("router_id", DEFAULT_VRRP.router_id, 1, 255, "unique on the network"),
-        advert_interval=section.decimal(
-            "advert_interval", DEFAULT_VRRP.advert_interval, MIN_ADVERT, MAX_ADVERT, 2, "seconds in hundredths, VRRPv3"
-        ),
-        preempt=section.flag("preempt", DEFAULT_VRRP.preempt),
-        unicast=section.flag("unicast", DEFAULT_VRRP.unicast),
-    )

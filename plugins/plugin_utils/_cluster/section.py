@@ -49,6 +49,11 @@ def is_plain_name(value: object) -> bool:
     return isinstance(value, str) and _PLAIN_NAME.fullmatch(value) is not None
 
 
+def is_interface_name(value: object) -> bool:
+    """Whether ``value`` can be the name of a network interface (IFNAMSIZ of the kernel)."""
+    return is_plain_name(value) and len(str(value)) <= 15
+
+
 def own_address_fault(address: Address) -> str | None:
     """Why no machine can have ``address`` as its own on a network, or None."""
     if address.is_unspecified:
@@ -202,7 +207,7 @@ class Section:
     def address(self, key: str) -> Address | None:
         return self.address_value(key, self.get(key))
 
-    def address_value(self, key: str | None, value: object) -> Address | None:
+    def address_value(self, key: str | None, value: object, *, may_be_loopback: bool = False) -> Address | None:
         """A unicast address that a machine can have, or None after noting why it is none (or when none is given)."""
         if value is None:
             return None
@@ -215,7 +220,7 @@ class Section:
                 self.note(key, f"{shown(value)} is not an IP address.", "Write an IPv4 or IPv6 address.")
             return None
         fault = own_address_fault(address)
-        if fault is not None:
+        if fault is not None and not (may_be_loopback and address.is_loopback):
             self.note(key, f"{address} {fault}.", "Write an address that belongs to one machine on your network.")
             return None
         return address

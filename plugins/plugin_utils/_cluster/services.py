@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from .ftp import ftp_helper
-from .health import HealthChecks
+from .health import QUORUM_KEYS, HealthChecks
 from .hosts import Hosts
 from .inventory import Address
 from .marks import chosen_marks
@@ -48,6 +48,7 @@ _OPTIONAL = (
     "helper",
     *TUNNEL_KEYS,
     "check",
+    *QUORUM_KEYS,
     "sorry_server",
     "firewall_ports",
     "min_capacity",
@@ -140,6 +141,7 @@ class Services:
         sorry_servers = {v: self.sorry.read(section, setting, v, real_servers[v]) for v in real_servers}
         every_real_server = [each for read in real_servers.values() for each in read]
         self.members.check_weights(section, every_real_server)
+        quorum = self.health.quorum(section, list(real_servers.values()))
         helper = ftp_helper(section, protocol, ports, setting.forwarding, real_servers)
         firewall_ports = self.firewall_ports(section, ports)
         min_capacity = read_min_capacity(section, self.min_capacity)
@@ -167,6 +169,7 @@ class Services:
                 helper=helper,
                 firewall_ports=firewall_ports,
                 min_capacity=min_capacity,
+                quorum=quorum,
             )
             for version in setting.vips
             if (of_family := [vip for vip in vips if vip.version == version])

@@ -4,9 +4,12 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
+import pwd
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -14,6 +17,7 @@ import typing as t
 from pathlib import Path
 
 import jinja2
+import pytest
 import yaml
 
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.compile import compile_cluster
@@ -40,6 +44,24 @@ def check(**keys: object) -> dict[str, object]:
 
 def many(prefix: str, number: int = 30) -> list[dict[str, object]]:
     return [service(name=f"n{n}{prefix[-1]}", vip=f"{prefix}{100 + n}") for n in range(number)]
+
+
+CHECKS: list[dict[str, t.Any]] = [
+    {"type": "tcp"},
+    {"type": "tcp", "send": 'EHLO "x" #!/~\r\n', "expect": "250 "},
+    {"type": "tcp", "expect": "220", "timeout": 0.5},
+    {"type": "http", "path": "/a", "regex": "(all|most) is [Ww]ell [.]", "virtualhost": "www.example.org"},
+    {"type": "https", "digest": "9b3a0c85a887a256d6939da88aabd8cd", "virtualhost": "www.example.org"},
+    {"type": "https", "urls": [{"path": "/a"}, {"path": "/b", "status": [200, 204], "regex": "b"}]},
+    {"type": "smtp"},
+    {"type": "smtp", "helo": "lb1.example.org"},
+    {"type": "dns", "name": "example.org", "record": "AAAA"},
+    {"type": "dns"},
+    {"type": "udp", "port": 53, "payload": "0102aB", "require_reply": "01xX"},
+    {"type": "udp", "port": 53, "require_reply": True},
+    {"type": "ping"},
+    {"type": "command", "command": ["/bin/true", "--host=%h", "%p"], "timeout": 1.5},
+]
 
 
 CASES: dict[str, tuple[t.Sequence[Host], dict[str, object]]] = {
@@ -82,6 +104,79 @@ CASES: dict[str, tuple[t.Sequence[Host], dict[str, object]]] = {
             check(type="http", interval=3600, timeout=3600, retries=100, status=599, path="/?%=&+:,;@~" + "a" * 988)
         ),
     ),
+    "a check of every kind": (
+        DIRECTORS,
+        description(
+            *(
+                service(name=f"n{number}", vip=f"192.0.2.{100 + number}", check={"interval": 0.5, "retries": 1, **keys})
+                for number, keys in enumerate(CHECKS)
+            )
+        ),
+    ),
+    "checks of UDP services": (
+        DIRECTORS,
+        description(
+            service(protocol="udp", ports=[53], check={"type": "dns"}),
+            service(name="s", protocol="udp", ports=[69], vip="192.0.2.101", check={"type": "udp"}),
+            service(name="t", protocol="udp", ports=["1000:2000"], vip="192.0.2.102", check={"type": "ping"}),
+        ),
+    ),
+    "quorum": (
+        DIRECTORS,
+        description(
+            service(
+                quorum=2,
+                hysteresis=1,
+                quorum_up=["/bin/true", "up"],
+                quorum_down="/bin/true",
+                check={"alpha": True, "quiesce_on_failure": True},
+                sorry_server="192.0.2.99",
+            )
+        ),
+    ),
+    "who is told": (
+        DIRECTORS,
+        description(
+            notify={
+                "mail": {"to": ["a@example.org", "b+lvs@example.org"], "from": "lb@example.org", "port": 2525},
+                "script": ["/bin/true", "lvs"],
+            }
+        ),
+    ),
+    "mail only": (
+        DIRECTORS,
+        description(notify={"mail": {"to": "a@example.org", "smtp_server": "2001:db8:2::25"}}),
+    ),
+    "VIPs shared out": (
+        DIRECTORS,
+        description(
+            service(),
+            service(name="two", vip="192.0.2.101"),
+            service(name="six", vip=VIP6),
+            vrrp={
+                "preempt_delay": 1000,
+                "down_timer_adverts": 2,
+                "track_interfaces": ["eth0"],
+                "instances": [{"name": "second", "router_id": 52, "vips": ["192.0.2.101", VIP6]}],
+            },
+            notify={"script": "/bin/true"},
+        ),
+    ),
+    "connections over IPv6": (V6_ONLY, description(service(vip=VIP6))),
+    "connections by a way of their own": (
+        DIRECTORS,
+        description(
+            connection_sync={
+                "interface": "eth0",
+                "sync_id": 7,
+                "group": "224.0.0.82",
+                "port": 8849,
+                "ttl": 2,
+                "max_length": 1400,
+            }
+        ),
+    ),
+    "no connections": (DIRECTORS, description(connection_sync=False)),
     **{
         scheduler: (
             DIRECTORS,
@@ -204,6 +299,7 @@ PLANS: dict[str, dict[str, t.Any]] = {
 ALONE = yaml.safe_load((ROLE / "README.md").read_text(encoding="utf-8").split("```yaml\n")[1].split("```")[0])[0]
 
 
+@functools.cache
 def variables() -> dict[str, dict[str, t.Any]]:
     plans = {
         name: compile_cluster(described, directors, REAL_SERVERS)[directors[0].name]["vars"]
@@ -214,16 +310,27 @@ def variables() -> dict[str, dict[str, t.Any]]:
     given = yaml.safe_load((ROLE / "defaults/main.yml").read_text(encoding="utf-8"))
     given.update(yaml.safe_load((ROLE / "vars/main.yml").read_text(encoding="utf-8")))
     given["__director_left_out"] = []
+    given["__director_script_user"] = "nobody" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
     return {name: {**given, **plan} for name, plan in plans.items()}
+
+
+def has_programs(given: dict[str, t.Any]) -> bool:
+    keys = {"send", "expect", "command"}
+    talking = [each for each in given["director_services"] if keys & {*each.get("check", {})} or each.get("quorum_up")]
+    return bool(talking or given["director_notify"].get("script"))
 
 
 def rendered(given: dict[str, t.Any]) -> str:
     template = jinja2.Environment(trim_blocks=True, keep_trailing_newline=True, loader=jinja2.FileSystemLoader(ROLE))
     template.filters.update(comment=lambda text: f"# {text}", difference=lambda a, b: [x for x in a if x not in b])
+    template.filters["flatten"] = lambda given: [
+        x for each in given for x in (each if isinstance(each, list) else [each])
+    ]
     template.tests["search"] = lambda text, pattern: re.search(pattern, text) is not None
-    names = {"ansible_managed": "Ansible", "inventory_hostname": "lb1"}
+    names: dict[str, t.Any] = {"ansible_managed": "Ansible", "inventory_hostname": "lb1"}
     # Ansible resolves a variable in a variable, jinja2 alone does not.
     gateways = {"__director_gateways": given["director_gateways"]}
+    names["__director_has_programs"] = has_programs(given)
     return template.get_template("templates/keepalived.conf.j2").render(**{**given, **names, **gateways})
 
 
@@ -332,21 +439,90 @@ def test_a_director_can_be_told_to_yield_and_forgets_it_unless_it_would_take_the
     assert "lvs_yield" not in rendered(variables()["one director"])
 
 
+#: A plan, a line that its configuration has.
+DIRECTIVES = [
+    ("VIPs shared out", "preempt_delay 1000"),
+    ("VIPs shared out", "down_timer_adverts 2"),
+    ("VIPs shared out", "lvs_sync_daemon eth0 id 51 port 8848 ttl 1 group 224.0.0.81"),
+    ("VIPs shared out", 'notify "/bin/true"'),
+    ("VIPs shared out", 'notify_down "/bin/true REAL_SERVER two/rs1 DOWN 1"'),
+    ("VIPs shared out", "enable_script_security"),
+    ("plain", "lvs_sync_daemon eth0 id 51 port 8848 ttl 1 group 224.0.0.81"),
+    ("connections over IPv6", "lvs_sync_daemon eth0 id 51 port 8848 ttl 1 group ff02::81"),
+    (
+        "connections by a way of their own",
+        "lvs_sync_daemon eth0 id 7 port 8849 ttl 2 group 224.0.0.82 maxlen 1400",
+    ),
+    ("who is told", "b+lvs@example.org"),
+    ("who is told", "notification_email_from lb@example.org"),
+    ("who is told", "smtp_server 127.0.0.1 2525"),
+    ("mail only", "smtp_server 2001:db8:2::25 25"),
+    ("mail only", "smtp_alert true"),
+    ("quorum", "quorum 2"),
+    ("quorum", "hysteresis 1"),
+    ("quorum", 'quorum_up "/bin/true up"'),
+    ("quorum", 'quorum_down "/bin/true"'),
+    ("quorum", "alpha"),
+    ("quorum", "inhibit_on_failure"),
+    ("a check of every kind", 'misc_path "/etc/lvs-cluster/check-answer 192.0.2.21 80 0.5 :220"'),
+    ("a check of every kind", 'regex "(all|most) is [Ww]ell [.]"'),
+    ("a check of every kind", "virtualhost www.example.org"),
+    ("a check of every kind", "enable_sni"),
+    ("a check of every kind", "digest 9b3a0c85a887a256d6939da88aabd8cd"),
+    ("a check of every kind", "status_code 200 204"),
+    ("a check of every kind", "helo_name lb1.example.org"),
+    ("a check of every kind", "type AAAA"),
+    ("a check of every kind", "name example.org"),
+    ("a check of every kind", "payload 0102aB"),
+    ("a check of every kind", "require_reply 01xX"),
+    ("a check of every kind", "require_reply"),
+    ("a check of every kind", "PING_CHECK {"),
+    ("a check of every kind", 'misc_path "/bin/true --host=192.0.2.21 80"'),
+    ("a check of every kind", "misc_timeout 2"),
+]
+
+
+@pytest.mark.parametrize(("plan", "line"), DIRECTIVES)
+def test_what_is_described_is_a_line_of_the_configuration(plan: str, line: str) -> None:
+    assert line in lines(plan)
+
+
+def test_vips_that_are_shared_out_are_in_an_instance_of_their_own_and_no_other() -> None:
+    text = lines("VIPs shared out")
+    first, second = (text[text.index(f"vrrp_instance {name} {{") :] for name in ("lvs_51", "second"))
+    assert block("virtual_ipaddress_excluded {", first) == [f"{VIP}/32 dev eth0"]
+    assert block("virtual_ipaddress_excluded {", second) == ["192.0.2.101/32 dev eth0", f"{VIP6}/128 dev eth0"]
+    assert [block("virtual_ipaddress {", each) for each in (first, second)] == [
+        ["169.254.51.1/32 dev lo scope host"],
+        ["169.254.52.1/32 dev lo scope host"],
+    ]
+
+
+def test_nothing_is_run_or_told_unless_described() -> None:
+    words = ("script_user", "notify", "smtp", "quorum", "alpha", "misc_path", "preempt_delay", "down_timer", "maxlen")
+    assert [line for line in lines("plain") if any(word in line for word in words)] == []
+    assert [line for line in lines("no connections") + lines("one director") if "lvs_sync_daemon" in line] == []
+
+
 def test_keepalived_accepts_what_the_template_makes_of_every_kind_of_description(tmp_path: Path) -> None:
     assert KEEPALIVED is not None, "keepalived judges here: install the package (it need not run)"
     cases = variables()
-    tasks = [
-        {
-            "name": name,
-            "ansible.builtin.template": {
-                "src": str(ROLE / "templates/keepalived.conf.j2"),
-                "dest": str(tmp_path / f"{number}.conf"),
-                "mode": "0600",
-            },
-            "vars": given,
-        }
-        for number, (name, given) in enumerate(cases.items())
-    ]
+    version = subprocess.run([KEEPALIVED, "--version"], capture_output=True, text=True, check=True).stderr
+    tasks: list[dict[str, t.Any]] = []
+    for number, (name, given) in enumerate(cases.items()):
+        own = {**given, "__director_keepalived_asked": {"stderr": version}}
+        written = {"dest": str(tmp_path / f"{number}.conf"), "mode": "0600"}
+        tasks.append(
+            {
+                "name": name,
+                "ansible.builtin.template": {"src": str(ROLE / "templates/keepalived.conf.j2"), **written},
+                "vars": own,
+            }
+        )
+        if not has_programs(given):
+            continue
+        asking = {"dest": str(tmp_path / f"{number}.test"), "mode": "0600", "content": "{{ __director_test }}"}
+        tasks.append({"name": f"test of {name}", "ansible.builtin.copy": asking, "vars": own})
     play = {"hosts": "localhost", "gather_facts": False, "tasks": tasks}
     play["vars"] = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
     (tmp_path / "play.json").write_text(json.dumps([play]), encoding="utf-8")
@@ -355,8 +531,13 @@ def test_keepalived_accepts_what_the_template_makes_of_every_kind_of_description
     assert done.returncode == 0, done.stdout + done.stderr
     refused = {}
     for number, name in enumerate(cases):
-        command = [str(KEEPALIVED), "--config-test", "--use-file", str(tmp_path / f"{number}.conf")]
+        asked = tmp_path / f"{number}.test"
+        test = asked.read_text(encoding="utf-8") if asked.exists() else "keepalived --config-test --use-file %s"
+        test %= tmp_path / f"{number}.conf"
+        if os.geteuid() != 0:
+            test = test.replace("unshare ", "unshare --user --map-current-user ")
+        command = shlex.split(test.replace("keepalived --config", f"{KEEPALIVED} --config"))
         tested = subprocess.run(command, capture_output=True, text=True, check=False)
-        if tested.returncode:
-            refused[name] = tested.stdout + tested.stderr
+        if tested.returncode or tested.stdout + tested.stderr:
+            refused[name] = f"{tested.returncode}: {tested.stdout + tested.stderr}"
     assert refused == {}

@@ -146,6 +146,7 @@ def _be_director(seen: dict[str, t.Any], plan: t.Any, *, is_active: bool) -> Non
         "/etc/lvs-cluster/load-rules": ["#!/bin/sh", "rule 1", "rule 2"],
     }
     seen["ipvs"], seen["ipvs_after"] = table_of(plan), table_of(plan)
+    seen["ipvs"]["daemons"] = _daemons(wanted)
     rules = {**_NO_RULES, "nftables": "rule 1\n\trule 2\n"}
     seen["compared"] = {
         module: {"operations": [], "rules": rules}
@@ -156,6 +157,21 @@ def _be_director(seen: dict[str, t.Any], plan: t.Any, *, is_active: bool) -> Non
         )
         if is_used
     }
+
+
+def _daemons(wanted: t.Any) -> list[dict[str, t.Any]]:
+    sync = wanted.get("director_connection_sync") or {}
+    return [
+        {
+            "role": role,
+            "interface": sync["interface"],
+            "sync_id": sync["sync_id"],
+            "multicast_group": sync["group"],
+            "multicast_port": sync["port"],
+        }
+        for role in ("master", "backup")
+        if sync
+    ]
 
 
 def _mac(look: dict[str, t.Any], plan: t.Any) -> str:

@@ -65,8 +65,20 @@ def test_the_example_gives_each_host_the_variables_of_its_role() -> None:
                 "priority": 250,
                 "advert_interval": 0.3,
                 "preempt": False,
+                "preempt_delay": 0,
+                "down_timer_adverts": None,
                 "unicast": True,
+                "instances": [],
             },
+            "director_connection_sync": {
+                "interface": "eth0",
+                "sync_id": 51,
+                "group": "224.0.0.81",
+                "port": 8848,
+                "ttl": 1,
+                "max_length": 0,
+            },
+            "director_notify": {},
             "director_services": [
                 {
                     "name": "web",

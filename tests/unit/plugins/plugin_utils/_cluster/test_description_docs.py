@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import typing as t
 from pathlib import Path
@@ -12,13 +13,17 @@ import pytest
 import yaml
 
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster import (
+    answers,
     firewall,
     health,
     model,
     nat,
+    notify,
     real_servers,
     schema,
     services,
+    sync,
+    vrrp,
 )
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.compile import compile_cluster
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.inventory import Host, hosts_from_hostvars
@@ -38,12 +43,17 @@ TEXT = (ROOT / "docs" / "description.md").read_text(encoding="utf-8")
 TABLES = {
     "Top level": "",
     "`vrrp`": "vrrp",
+    "`vrrp.instances[]`": "vrrp.instances[0]",
+    "`connection_sync`": "connection_sync",
+    "`notify`": "notify",
+    "`notify.mail`": "notify.mail",
     "`nat`": "nat",
     "`nat.mappings[]`": "nat.mappings[0]",
     "`firewall`": "firewall",
     "`firewall.accept[]`": "firewall.accept[0]",
     "`services[]`": "services[0]",
     "`services[].check`": "services[0].check",
+    "`services[].check.urls[]`": "services[0].check.urls[0]",
     "`services[].real_servers[]`": "services[0].real_servers[0]",
 }
 #: Defaults that are no value of their own.
@@ -70,11 +80,25 @@ WORDS = {
     "needed with `tcp`, `udp` and `sctp`",
     "chosen where one is needed, else none",
     "its ports",
+    "true with `failover: keepalived`, but where a tunnel joins two families",
+    "`false`; true with `instances`",
+    "three and a bit",
+    "the second director, for the next instance the third, and so on in turn",
+    "that of VRRP",
+    "`vrrp.router_id`",
+    "`224.0.0.81`; `ff02::81` where directors speak VRRP by IPv6",
+    "the kernel's choice, by the interface's MTU",
+    "keepalived at the director",
+    "random bytes",
+    "the real server's address",
+    "the director's name",
 }
 #: One description that has every kind of mapping.
 WHOLE = description(
-    service(check={"type": "http"}, real_servers=[{"host": "rs1"}]),
-    vrrp={"router_id": 7},
+    service(check={"type": "http", "urls": [{"path": "/"}]}, real_servers=[{"host": "rs1"}]),
+    vrrp={"router_id": 7, "instances": [{"name": "other", "router_id": 8, "vips": ["192.0.2.100"]}]},
+    connection_sync={"sync_id": 7},
+    notify={"mail": {"to": "a@example.org"}},
     nat={"gateway": "192.0.2.10/24", "mappings": [{"external": "192.0.2.113", "internal": "192.0.2.21"}]},
     firewall={"accept": [{"ports": [161]}]},
 )
@@ -121,9 +145,10 @@ def _keys_of_the_schema() -> dict[str, _Keys]:
             seen[path] = _Keys(*(tuple(keys.get(kind, ())) for kind in _Keys._fields))
 
     with pytest.MonkeyPatch.context() as patch:
-        for module in (schema, services, real_servers, health, nat, firewall):
+        for module in (schema, services, real_servers, health, answers, nat, firewall, vrrp, sync, notify):
             patch.setattr(module, "Section", Recorder)
-        read_cluster(WHOLE, DIRECTORS, REAL_SERVERS)
+        with contextlib.suppress(DescriptionError):  # no VIP is left for the first instance
+            read_cluster(WHOLE, DIRECTORS, REAL_SERVERS)
     return seen
 
 
@@ -158,6 +183,12 @@ def test_every_value_that_is_called_not_supported_yet_is_refused_so(word: tuple[
         read_cluster(description(**{key: yaml.safe_load(value)}), DIRECTORS, REAL_SERVERS)
 
 
+def _type_with(keys: dict[str, object]) -> str:
+    """A type of check that has these keys."""
+    own = {"record": "dns", "name": "dns", "require_reply": "udp", "payload": "udp"}
+    return next((own[key] for key in keys if key in own), "http")
+
+
 def _with(path: str, keys: dict[str, object]) -> object:
     """A description with ``keys`` in one of its mappings; ``check`` is of a type that has all keys."""
     nat = service(forwarding="nat")
@@ -171,7 +202,19 @@ def _with(path: str, keys: dict[str, object]) -> object:
         "firewall": lambda: description(firewall=keys),
         "firewall.accept[0]": lambda: description(firewall={"accept": [{"ports": [161], **keys}]}),
         "services[0]": lambda: description(service(**tunnel, **keys)),
-        "services[0].check": lambda: description(service(check=keys if "type" in keys else {"type": "http", **keys})),
+        "vrrp.instances[0]": lambda: description(
+            service(),
+            service(name="two", vip="192.0.2.101"),
+            vrrp={"instances": [{"name": "other", "router_id": 52, "vips": ["192.0.2.101"], **keys}]},
+        ),
+        "connection_sync": lambda: description(connection_sync=keys),
+        "notify.mail": lambda: description(notify={"mail": {"to": "a@example.org", **keys}}),
+        "services[0].check": lambda: description(
+            service(check={"type": _type_with(keys), **keys}, protocol="udp" if _type_with(keys) == "udp" else "tcp")
+        ),
+        "services[0].check.urls[0]": lambda: description(
+            service(check={"type": "http", "urls": [{"path": "/", **keys}]})
+        ),
         "services[0].real_servers[0]": lambda: description(service(real_servers=[{"host": "rs1", **keys}, "rs2"])),
     }
     return whole[path]()
@@ -188,7 +231,9 @@ DEFAULTS = [
 @pytest.mark.parametrize(("path", "key", "default"), DEFAULTS)
 def test_the_documented_default_is_what_a_key_that_is_left_out_means(path: str, key: str, default: str) -> None:
     hosts = DIRECTORS, REAL_SERVERS
-    left_out = _with(path, {"type": "http"} if path.endswith("check") and key != "type" else {})
+    left_out = _with(path, {})
+    if path.endswith("check") and key != "type":
+        left_out = _with(path, {key: None})
     if key == "type":
         left_out = description()
     if key.startswith("tunnel_"):
@@ -217,6 +262,7 @@ def test_the_documented_default_is_what_a_key_that_is_left_out_means(path: str, 
         ("services[0]", "scheduler", model.SCHEDULERS),
         ("services[0]", "scheduler_flags", (*model.NUMBERED_FLAGS, *sum(model.SCHEDULER_FLAGS.values(), ()))),
         ("services[0].check", "type", model.CHECK_TYPES),
+        ("services[0].check", "record", model.DNS_TYPES),
     ],
 )
 def test_every_allowed_value_is_named(path: str, key: str, values: tuple[str, ...]) -> None:
@@ -230,6 +276,13 @@ def test_every_allowed_value_is_named(path: str, key: str, values: tuple[str, ..
         ("", "failover", (2, model.MAX_DIRECTORS)),
         ("vrrp", "advert_interval", (model.MIN_ADVERT, model.MAX_ADVERT)),
         ("vrrp", "router_id", (1, 255)),
+        ("vrrp", "down_timer_adverts", (1, model.MAX_DOWN_TIMER_ADVERTS)),
+        ("vrrp.instances[0]", "router_id", (1, 255)),
+        ("connection_sync", "sync_id", (1, 255)),
+        ("connection_sync", "port", (1, 65535)),
+        ("connection_sync", "ttl", (1, 255)),
+        ("connection_sync", "max_length", (model.MIN_SYNC_LENGTH, model.MAX_SYNC_LENGTH)),
+        ("notify.mail", "port", (1, 65535)),
         ("services[0]", "persistence", (0, model.MAX_PERSISTENCE)),
         ("services[0]", "fwmark", (1, model.MAX_FWMARK)),
         ("services[0]", "tunnel_port", (1, 65535)),

@@ -38,8 +38,10 @@ def networks(*texts: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network
 
 def test_subnets_come_from_the_facts_but_not_those_of_single_link_local_or_loopback_addresses() -> None:
     assert interfaces_from_facts(FACTS) == (
-        Interface("br-lan", networks("203.0.113.0/24")),
-        Interface("eth0", networks("192.0.2.0/24", "198.51.100.0/24", "2001:db8:2::/64")),
+        Interface("br-lan", networks("203.0.113.0/24"), ipaddress.IPv4Address("203.0.113.1")),
+        Interface(
+            "eth0", networks("192.0.2.0/24", "198.51.100.0/24", "2001:db8:2::/64"), ipaddress.IPv4Address("192.0.2.11")
+        ),
         Interface("eth1", ()),
         Interface("lo", ()),
     )

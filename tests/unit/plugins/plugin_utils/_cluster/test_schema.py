@@ -70,7 +70,6 @@ ONE_MISTAKE: list[tuple[str, object, str, str, str]] = [
         "'dr' is no forwarding",
         "direct, nat or tunnel",
     ),
-    ("connection_sync", description(connection_sync=True), "connection_sync", "not supported yet", "false"),
     ("connection_sync text", description(connection_sync="no"), "connection_sync", "'no' is neither", "without quotes"),
     ("services as a mapping", {"services": {"web": {}}}, "services", "a mapping is not a list", "list"),
     ("no services", {"services": []}, "services", "empty", "at least one"),
@@ -205,7 +204,7 @@ ONE_MISTAKE: list[tuple[str, object, str, str, str]] = [
         description(check(type="none", interval=1)),
         "services[0].check.interval",
         "type none",
-        "tcp, http or https",
+        "dns, udp, ping or command",
     ),
     ("interval 0", description(check(interval=0)), "services[0].check.interval", "0 is out", "0.1 to 3600"),
     (
@@ -686,7 +685,7 @@ def test_twenty_different_mistakes_are_reported_together() -> None:
     described = {
         "failover": "heartbeat",
         "forwrding": "direct",
-        "connection_sync": True,
+        "connection_sync": "on",
         "vrrp": {"router_id": 300, "advert_interval": 60, "preempt": "maybe"},
         "services": [
             {

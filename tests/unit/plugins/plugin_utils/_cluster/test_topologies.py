@@ -337,7 +337,7 @@ def test_the_firewall_of_two_arms_trusts_the_inner_interface() -> None:
         "services": [{"address": OUTSIDE, "protocol": "tcp", "ports": ["80"]}],
         "forward_sources": [],
         "vrrp_peers": ["198.51.100.12"],
-        "sync": None,
+        "sync": {"interface": "eth0", "peers": ["198.51.100.12"], "port": 8848},
         "ssh_port": 22,
         "ssh_sources": ["0.0.0.0/0", "::/0"],
         "accept": [],
