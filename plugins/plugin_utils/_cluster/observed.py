@@ -100,6 +100,16 @@ def tables_from_hostvars(
     return tables, watched
 
 
+def unread_tables(names: Iterable[str], hostvars: Mapping[str, Values]) -> list[str]:
+    """For each director that was looked at without success a sentence."""
+    results = {name: plain(variables_of(name, hostvars).get("lvs_table")) for name in names}
+    return [
+        f"The IPVS table of {name} could not be read: {_table(result)[1] or 'the module gave no reason'}"
+        for name, result in results.items()
+        if result is not None and _table(result)[0] is None
+    ]
+
+
 def version_of(address: str) -> int:
     return 6 if ":" in address else 4
 
