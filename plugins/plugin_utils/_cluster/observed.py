@@ -96,7 +96,8 @@ def tables_from_hostvars(
         files = (look.get("host") or {}).get("files") if isinstance(look, dict) else None
         if table is not None:
             tables[name] = table
-            watched[name] = [str(line).strip() for line in (files or {}).get(KEEPALIVED_CONF) or ()]
+        if files is not None:
+            watched[name] = [str(line).strip() for line in files.get(KEEPALIVED_CONF) or ()]
     return tables, watched
 
 
