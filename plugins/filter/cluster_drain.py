@@ -102,7 +102,10 @@ from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.drains import
     written_steps,
     wrong_names,
 )
-from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.observed import tables_from_hostvars
+from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.observed import (
+    tables_from_hostvars,
+    unread_tables,
+)
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.plain import plain
 
 
@@ -124,8 +127,9 @@ def cluster_drain(
         return {"mistakes": mistakes, "refusals": [], "drain": {}, "undrain": [], "drained": {}, "left": {}}
     drain = drain_of(services, str(real_server), str(service))
     tables, watched = tables_from_hostvars(directors, hostvars)
+    mistakes = unread_tables(directors, hostvars)
     if first.get("director_health_checks") == "keepalived":
-        mistakes = unwatched(drain, watched)
+        mistakes += unwatched(drain, watched)
 
     def step(files: Mapping[str, int | None]) -> dict[str, t.Any]:
         numbers = {name: number or 0 for name, number in files.items()}

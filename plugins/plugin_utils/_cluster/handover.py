@@ -112,10 +112,11 @@ def _refusals(
             f"keepalived on {listed(deaf, 'and')} cannot be told to yield yet: run site.yml, which changes that."
         )
     if target.table is None or active.table is None:
-        blind = [each.name for each in (active, target) if each.table is None]
-        refusals.append(
-            f"The IPVS table of {listed(blind, 'and')} could not be read: {target.table_error or 'no answer'}."
-        )
+        refusals += [
+            f"The IPVS table of {each.name} could not be read: {each.table_error.rstrip('.') or 'no answer'}."
+            for each in (active, target)
+            if each.table is None
+        ]
     else:
         refusals += table_differences(view.services, active, target)
     if _has(daemons.get(active.name, ()), "master") and not _has(daemons.get(target.name, ()), "backup"):

@@ -96,8 +96,19 @@ def tables_from_hostvars(
         files = (look.get("host") or {}).get("files") if isinstance(look, dict) else None
         if table is not None:
             tables[name] = table
-            watched[name] = [str(line).strip() for line in (files or {}).get(KEEPALIVED_CONF) or ()]
+        if files is not None:
+            watched[name] = [str(line).strip() for line in files.get(KEEPALIVED_CONF) or ()]
     return tables, watched
+
+
+def unread_tables(names: Iterable[str], hostvars: Mapping[str, Values]) -> list[str]:
+    """For each director that was looked at without success a sentence."""
+    results = {name: plain(variables_of(name, hostvars).get("lvs_table")) for name in names}
+    return [
+        f"The IPVS table of {name} could not be read: {_table(result)[1] or 'the module gave no reason'}"
+        for name, result in results.items()
+        if result is not None and _table(result)[0] is None
+    ]
 
 
 def version_of(address: str) -> int:

@@ -139,6 +139,16 @@ def test_a_keepalived_that_does_not_watch_the_file_is_named_before_anything_is_w
     assert cluster_drain(unchecked, variables, "rs1")["mistakes"] == []
 
 
+def test_a_director_whose_table_cannot_be_read_is_named_and_one_that_was_left_out_is_not() -> None:
+    plans = example_plans(service())
+    variables = seen(plans)
+    variables["lb2"]["lvs_table"] = {"failed": True, "msg": "IPVS of this host is not to be had."}
+    (mistake,) = cluster_drain(plans, variables, "rs1")["mistakes"]
+    assert mistake == "The IPVS table of lb2 could not be read: IPVS of this host is not to be had."
+    del variables["lb2"]
+    assert cluster_drain(plans, variables, "rs1")["mistakes"] == []
+
+
 @pytest.mark.parametrize(
     ("weight", "number", "steps"),
     [
