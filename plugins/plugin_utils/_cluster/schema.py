@@ -87,7 +87,15 @@ def _cluster(description: object, mistakes: list[Mistake], hosts: Hosts, clients
     reader.min_capacity = read_min_capacity(top, DEFAULT_MIN_CAPACITY)
     services = reader.services(top, forwarding, mark_range)
     directors = hosts.read_directors(failover, reader.vip_families())
-    sync = read_sync(top, hosts, failover=failover, router_id=vrrp.router_id, directors=directors, services=services)
+    sync = read_sync(
+        top,
+        hosts,
+        failover=failover,
+        health_checks=health_checks,
+        router_id=vrrp.router_id,
+        directors=directors,
+        services=services,
+    )
     check_instances(hosts, vrrp, nat, services, reader.vips)
     check_sorry_servers(hosts, reader.vips, reader.sorry.addresses)
     check_vips(hosts, reader.vips)

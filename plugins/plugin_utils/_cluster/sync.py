@@ -25,6 +25,7 @@ def read_sync(
     hosts: Hosts,
     *,
     failover: str,
+    health_checks: str,
     router_id: int,
     directors: Sequence[Director],
     services: Sequence[Service],
@@ -35,7 +36,8 @@ def read_sync(
     value = top.get("connection_sync")
     mixed = _with_other_family(services)
     if value is None:
-        return default if failover == "keepalived" and mixed is None else None
+        is_possible = failover == "keepalived" and health_checks == "keepalived" and mixed is None
+        return default if is_possible else None
     section = None
     if isinstance(value, dict):
         keys = ("interface", "sync_id", "group", "port", "ttl", "max_length")
@@ -47,6 +49,12 @@ def read_sync(
             "connection_sync",
             "There is no standby that could learn connections: failover is none.",
             "Leave it out, or write failover: keepalived.",
+        )
+    elif health_checks == "none":
+        top.note(
+            "connection_sync",
+            "keepalived starts it beside its health checks only (run with 2.2.7), and health_checks is none.",
+            "Leave it out and start it with the module ipvs_sync, or write health_checks: keepalived.",
         )
     if mixed is not None:
         top.note(
