@@ -464,7 +464,7 @@ DIRECTIVES = [
     ("quorum", 'quorum_down "/bin/true"'),
     ("quorum", "alpha"),
     ("quorum", "inhibit_on_failure"),
-    ("a check of every kind", 'misc_path "/etc/lvs-cluster/check-answer 192.0.2.21 80 0.5 :220"'),
+    ("a check of every kind", 'misc_path "/usr/bin/python3 /etc/lvs-cluster/check-answer 192.0.2.21 80 0.5 :220"'),
     ("a check of every kind", 'regex "(all|most) is [Ww]ell [.]"'),
     ("a check of every kind", "virtualhost www.example.org"),
     ("a check of every kind", "enable_sni"),
