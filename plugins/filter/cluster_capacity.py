@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: cluster_capacity
 short_description: See whether a changed description takes too much out of services that serve
-version_added: 0.2.0
+version_added: 0.1.0
 author: The lvs.cluster contributors (@lvs-cluster)
 description:
   - For the playbook C(lvs.cluster.site), from the plans of O(ignore:lvs_cluster) and the tables of the directors.

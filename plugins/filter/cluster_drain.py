@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: cluster_drain
 short_description: Work out what a drain of a real server needs, and whether it may be
-version_added: 0.2.0
+version_added: 0.1.0
 author: The lvs.cluster contributors (@lvs-cluster)
 description:
   - For the playbooks C(lvs.cluster.drain) and C(lvs.cluster.undrain), from the plans of O(ignore:lvs_cluster) and what

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: cluster_handover
 short_description: Work out how the VIPs move to another director, and whether they may
-version_added: 0.2.0
+version_added: 0.1.0
 author: The lvs.cluster contributors (@lvs-cluster)
 description:
   - For the playbook C(lvs.cluster.failover), from the plans of O(ignore:lvs_cluster) and what was seen on the

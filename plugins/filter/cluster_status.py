@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: cluster_status
 short_description: Say what the directors do now
-version_added: 0.2.0
+version_added: 0.1.0
 author: The lvs.cluster contributors (@lvs-cluster)
 description:
   - For the playbook C(lvs.cluster.status), from the plans of O(ignore:lvs_cluster) and what was seen on the directors.
