@@ -12,6 +12,7 @@ from .inventory import Address, Host
 from .model import Check, Cluster, Director, RealServer, Service
 from .places import Places, floating_addresses, places_on
 from .plan_firewall import firewall_plan
+from .plan_heartbeat import heartbeat_plan, ldirectord_plan
 from .plan_kernel import kernel_modules, sysctls
 from .plan_nat import nat_plan
 from .plan_real_servers import real_server_plans
@@ -38,6 +39,7 @@ def compile_cluster(
         "director_services": _services(cluster.services),
         "director_fwmarks": _fwmarks(cluster.services),
         "director_kernel_modules": kernel_modules(cluster),
+        "director_ldirectord": ldirectord_plan(cluster),
     }
     plans: dict[str, Plan] = {}
     for director in cluster.directors:
@@ -50,6 +52,7 @@ def compile_cluster(
                     "director_vips": _placed(places.vips),
                     "director_gateways": _placed(places.gateways),
                     "director_vrrp": _vrrp(director, cluster, places),
+                    "director_heartbeat": heartbeat_plan(director, cluster),
                     "director_nat": nat_plan(cluster, places),
                     "director_firewall": firewall_plan(director, cluster, places),
                     "director_sysctls": sysctls(cluster, places),
@@ -78,7 +81,7 @@ def _fwmarks(services: Sequence[Service]) -> list[dict[str, t.Any]]:
 
 def _vrrp(director: Director, cluster: Cluster, places: Places) -> dict[str, t.Any]:
     source = director.source
-    if source is None:
+    if source is None or cluster.failover != "keepalived":
         return {}
     vrrp = cluster.vrrp
     interface = director.host.interface_of(source)
@@ -159,4 +162,5 @@ def _check(check: Check) -> dict[str, t.Any]:
     plan.update(interval=check.interval, timeout=check.timeout, retries=check.retries)
     if check.port:
         plan["port"] = check.port
+    plan.update(check.more)
     return plan

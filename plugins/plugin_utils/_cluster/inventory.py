@@ -34,6 +34,9 @@ class Host:
     addresses: tuple[object, ...] = ()
     interfaces: tuple[Interface, ...] = ()
     interface: object = None
+    #: What heartbeat is to call it, and what it calls itself (None: not known).
+    node: object = None
+    nodename: str | None = None
 
     @property
     def is_placeable(self) -> bool:
@@ -79,6 +82,8 @@ def _host(name: str, variables: Mapping[str, t.Any], with_interfaces: bool) -> H
         addresses=_own_addresses(name, variables),
         interfaces=interfaces_from_facts(facts) if isinstance(facts, Mapping) else (),
         interface=variables.get("lvs_interface") if with_interfaces else None,
+        node=variables.get("lvs_node") if with_interfaces else None,
+        nodename=str(facts["nodename"]) if isinstance(facts, Mapping) and facts.get("nodename") else None,
     )
 
 

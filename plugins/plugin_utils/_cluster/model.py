@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from .inventory import Address, Host, Network
 from .ports import PortRange
 
-FAILOVER = ("keepalived", "none")
-HEALTH_CHECKS = ("keepalived", "none")
+FAILOVER = ("keepalived", "heartbeat", "none")
+HEALTH_CHECKS = ("keepalived", "ldirectord", "none")
 FORWARDING = ("direct", "nat", "tunnel")
 PROTOCOLS = ("tcp", "udp", "sctp")
 #: What the firewall can let in to the directors themselves.
@@ -25,7 +25,12 @@ TUNNEL_CHECKSUMS = ("none", "standard", "remote")
 #: ``none`` says that what is on TCP port 21 is not FTP, or needs nothing.
 HELPERS = ("ftp", "none")
 LOCAL_CLIENTS = ("refused", "source_nat")
-CHECK_TYPES = ("tcp", "http", "https", "none")
+CHECK_TYPES = (
+    *("tcp", "http", "https", "none"),
+    *("ping", "external", "simpletcp", "dns", "ftp", "smtp", "imap", "imaps", "pop", "pops", "ldap", "nntp", "sip"),
+    *("mysql", "pgsql"),
+)
+LINK_TYPES = ("ucast", "bcast", "serial")
 #: Flags of a scheduler; flag-1 to flag-3 are the kernel's numbers of the same bits.
 SCHEDULER_FLAGS = {"sh": ("sh-fallback", "sh-port"), "mh": ("mh-fallback", "mh-port")}
 NUMBERED_FLAGS = ("flag-1", "flag-2", "flag-3")
@@ -75,6 +80,8 @@ class Check:
     retries: int = 2
     path: str = "/"
     status: tuple[int, ...] = (200,)
+    #: What only ldirectord's checks have, by key.
+    more: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,8 +208,52 @@ class Firewall:
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """A way that heartbeats take. ``addresses`` of the directors by name, where they are not those of the inventory."""
+
+    type: str = "ucast"
+    interface: str | None = None
+    addresses: tuple[tuple[str, str], ...] = ()
+    device: str | None = None
+    baud: int = 19200
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """How heartbeat notices a dead director; times in seconds.
+
+    ``ping``: machines that a director with a whole network reaches; who reaches fewer gives the VIPs up.
+    """
+
+    keepalive: float = 1
+    warntime: float = 5
+    deadtime: float = 10
+    initdead: float = 30
+    auto_failback: bool = False
+    port: int = 694
+    links: tuple[Link, ...] = (Link(),)
+    ping: tuple[Address, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ldirectord:
+    """How ldirectord works: ``quiescent`` gives a dead real server weight 0, else it is taken out of the table.
+
+    ``fork``: one process for each service, so that one that hangs delays no check of another.
+    """
+
+    quiescent: bool = True
+    autoreload: bool = False
+    fork: bool = True
+    emailalert: tuple[str, ...] = ()
+    emailalertfrom: str | None = None
+    emailalertfreq: int = 0
+    smtp: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Director:
-    """One director: its place in the order, and its own address for VRRP (None without failover)."""
+    """One director: its place in the order, and its own address for VRRP or heartbeats (None without failover)."""
 
     host: Host
     priority: int
@@ -225,6 +276,8 @@ class Cluster:
     known_addresses: tuple[Address, ...] = ()
     #: Real servers by their own addresses.
     owners: Mapping[str, str] = field(default_factory=dict)
+    heartbeat: Heartbeat = field(default_factory=Heartbeat)
+    ldirectord: Ldirectord = field(default_factory=Ldirectord)
 
 
 DEFAULT_VRRP = Vrrp()

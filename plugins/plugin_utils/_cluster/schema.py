@@ -13,8 +13,10 @@ from collections.abc import Sequence
 
 from .firewall import read_firewall
 from .floating import check_sorry_servers, check_vips
+from .heartbeat import check_nodes, read_heartbeat
 from .hosts import Hosts
 from .inventory import Address, Host, parse_address
+from .ldirectord import read_ldirectord
 from .mistakes import DescriptionError, Mistake, shown
 from .model import (
     DEFAULT_FWMARK_RANGE,
@@ -65,6 +67,8 @@ def _cluster(description: object, mistakes: list[Mistake], hosts: Hosts, clients
             "forwarding",
             "fwmark_range",
             "vrrp",
+            "heartbeat",
+            "ldirectord",
             "connection_sync",
             "nat",
             "firewall",
@@ -72,18 +76,22 @@ def _cluster(description: object, mistakes: list[Mistake], hosts: Hosts, clients
     )
     if not top.is_mapping:
         return None
-    failover = top.choice("failover", "keepalived", FAILOVER, later=("heartbeat",))
-    health_checks = top.choice("health_checks", "keepalived", HEALTH_CHECKS, later=("ldirectord",))
+    failover = top.choice("failover", "keepalived", FAILOVER)
+    health_checks = top.choice("health_checks", "keepalived", HEALTH_CHECKS)
     forwarding = top.choice("forwarding", "direct", FORWARDING)
     mark_range = _mark_range(top)
     vrrp = _vrrp(top)
+    heartbeat = read_heartbeat(top)
+    ldirectord = read_ldirectord(top)
     if top.flag("connection_sync", False):
         top.note("connection_sync", "connection_sync true is not supported yet.", "Write false or leave it out.")
     nat = read_nat(top)
     firewall = read_firewall(top)
-    reader = Services(mistakes, hosts, nat, is_checking=health_checks != "none")
+    reader = Services(mistakes, hosts, nat, health_checks=health_checks)
     services = reader.services(top, forwarding, mark_range)
     directors = hosts.read_directors(failover, reader.vip_families())
+    if failover == "heartbeat":
+        check_nodes(top, heartbeat, directors, reader.vips)
     check_sorry_servers(hosts, reader.vips, reader.sorry.addresses)
     check_vips(hosts, reader.vips)
     NatRules(mistakes, nat, hosts, services).check(clients)
@@ -99,6 +107,8 @@ def _cluster(description: object, mistakes: list[Mistake], hosts: Hosts, clients
         firewall=firewall,
         known_addresses=_known_addresses(hosts, clients),
         owners=hosts.owners,
+        heartbeat=heartbeat,
+        ldirectord=ldirectord,
     )
 
 
