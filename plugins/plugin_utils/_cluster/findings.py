@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from .check_directors import (
     check_daemon,
     check_kernel_modules,
+    check_shared_files,
     check_sysctls,
     check_table_unit,
     check_unreachable_hosts,
@@ -48,6 +49,7 @@ CAUSES: tuple[Callable[[View], Iterator[Finding]], ...] = (
     check_vrrp_filters,
     check_vip_places,
     check_strict_keepalived,
+    check_shared_files,
     check_vip_filters,
     check_rules_at_boot,
     check_segments,

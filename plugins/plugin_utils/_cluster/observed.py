@@ -40,6 +40,8 @@ COMPARED = {
     "lvs_gateway": "default_gateway",
 }
 _MARK = "fwmark"
+#: What ldirectord and heartbeat read, which is the same on both directors.
+SHARED_FILES = ("/etc/ha.d/ldirectord.cf", "/etc/ha.d/authkeys", "/etc/ha.d/ha.cf", "/etc/ha.d/haresources")
 
 
 def observations_from_hostvars(
@@ -67,6 +69,8 @@ def _registered(hostvars: Mapping[str, Values], name: str) -> dict[str, t.Any]:
     if not isinstance(look, dict) or look.get("unreachable"):
         return {"unreachable": True}
     after = plain(variables.get("lvs_host_after"))
+    files = plain(variables.get("lvs_files"))
+    entries = files.get("results") if isinstance(files, dict) else None
     compared = {module: plain(variables.get(name)) for name, module in COMPARED.items()}
     return {
         "host": look.get("host"),
@@ -78,8 +82,18 @@ def _registered(hostvars: Mapping[str, Values], name: str) -> dict[str, t.Any]:
             for module, result in compared.items()
             if isinstance(result, dict) and not result.get("skipped")
         },
+        "checksums": {
+            str(entry.get("lvs_file")): str((entry.get("stat") or {}).get("checksum") or "")
+            for entry in entries or ()
+            if isinstance(entry, dict) and not entry.get("skipped")
+        },
         "unreachable": False,
     }
+
+
+def mover_of(wanted: Values) -> str:
+    """The daemon that moves the VIPs of a director with these variables."""
+    return "heartbeat" if wanted.get("director_failover") == "heartbeat" else "keepalived"
 
 
 def version_of(address: str) -> int:
@@ -191,14 +205,30 @@ class SeenHost:
     interfaces_after: Mapping[str, Values] = field(default_factory=dict)
     #: For a module what it returned in check mode.
     compared: Mapping[str, Values] = field(default_factory=dict)
+    #: Of files that both directors share, by path; empty text for one that is not there.
+    checksums: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def mover(self) -> str:
+        """The daemon that moves the VIPs, or holds those of a single director."""
+        return mover_of(self.wanted)
 
     @property
     def is_daemon_active(self) -> bool:
-        return bool((self.services.get("keepalived") or {}).get("active"))
+        """Whether the one that moves the VIPs runs."""
+        return self.is_active(self.mover)
 
     @property
-    def is_daemon_enabled(self) -> bool:
-        return bool((self.services.get("keepalived") or {}).get("enabled"))
+    def daemons(self) -> list[str]:
+        """What has to run there, the one that moves the VIPs first."""
+        owner = str(self.wanted.get("director_health_checks") or "keepalived")
+        return list(dict.fromkeys([self.mover, *([owner] if owner != "none" else [])]))
+
+    def is_active(self, daemon: str) -> bool:
+        return bool((self.services.get(daemon) or {}).get("active"))
+
+    def is_enabled(self, daemon: str) -> bool:
+        return bool((self.services.get(daemon) or {}).get("enabled"))
 
     @property
     def table_unit(self) -> Values:
@@ -317,8 +347,12 @@ class View:
         #: What moves from director to director.
         self.floating = [*self.vips, *self.gateways]
         self.failover = str(first.get("director_failover", ""))
-        #: Whether keepalived owns the tables and takes dead real servers out of them; else the modules own them.
-        self.is_checked = first.get("director_health_checks") != "none"
+        self.mover = mover_of(first)
+        #: Who owns the tables and takes dead real servers out of them; with none the modules own them.
+        self.owner = str(first.get("director_health_checks") or "keepalived")
+        self.is_checked = self.owner != "none"
+        #: What brings a table back that somebody changed behind its owner's back.
+        self.mend = "systemctl reload ldirectord" if self.owner == "ldirectord" else "systemctl restart keepalived"
         probe = observations.get("probe")
         self.probe: Values | None = probe if isinstance(probe, Mapping) else None
         self.neighbours = {
@@ -470,7 +504,7 @@ def _seen_host(name: str, plan: Values, seen: Values) -> SeenHost:
     look = seen.get("host")
     if not is_reachable or not isinstance(look, Mapping):
         return SeenHost(name=name, role=role, wanted=wanted, is_reachable=is_reachable, was_read=False)
-    table, error = _table(seen.get("ipvs"))
+    table, error = _table(seen.get("ipvs"), wanted)
     return SeenHost(
         name=name,
         role=role,
@@ -485,7 +519,7 @@ def _seen_host(name: str, plan: Values, seen: Values) -> SeenHost:
         arp_ignore_all=int(look.get("arp_ignore_all") or 0),
         arp_announce_all=int(look.get("arp_announce_all") or 0),
         table=table,
-        table_after=_table(seen.get("ipvs_after"))[0],
+        table_after=_table(seen.get("ipvs_after"), wanted)[0],
         table_error=error,
         routes=tuple(look.get("routes") or ()),
         tunnels=tuple(look.get("tunnels") or ()),
@@ -495,6 +529,7 @@ def _seen_host(name: str, plan: Values, seen: Values) -> SeenHost:
         files=look.get("files") or {},
         interfaces_after=_interfaces(seen.get("host_after") or {}),
         compared=seen.get("compared") or {},
+        checksums=seen.get("checksums") or {},
     )
 
 
@@ -502,10 +537,25 @@ def _interfaces(look: Values) -> dict[str, Values]:
     return {str(interface.get("name")): interface for interface in look.get("interfaces") or ()}
 
 
-def _table(result: object) -> tuple[dict[ServiceKey, Values] | None, str]:
+def _table(result: object, wanted: Values) -> tuple[dict[ServiceKey, Values] | None, str]:
     if not isinstance(result, Mapping):
         return None, ""
     # A result may be called failed only because the counters awaited did not come: what was read counts.
     if not isinstance(result.get("services"), (list, tuple)):
         return None, str(result.get("msg", ""))
-    return {key_of(service): service for service in result["services"]}, ""
+    table = {key_of(service): service for service in result["services"]}
+    if wanted.get("director_health_checks") == "ldirectord":
+        described = {key_of(service): service for service in wanted.get("director_services") or ()}
+        table = {key: _without_quiescent(seen, described.get(key) or {}) for key, seen in table.items()}
+    return table, ""
+
+
+def _without_quiescent(seen: Values, described: Values) -> Values:
+    """ldirectord gives a real server that it takes out weight 0: it counts as not there."""
+    weights = {key: entry["weight"] for key, entry in described_destinations(described).items()}
+    kept = [
+        entry
+        for key, entry in destinations_of(seen).items()
+        if entry.get("weight") != 0 or weights.get(key, 0) == 0
+    ]
+    return {**seen, "destinations": kept}
