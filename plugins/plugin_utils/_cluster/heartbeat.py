@@ -101,7 +101,7 @@ def _check_authentication(section: Section) -> None:
 def _links(section: Section) -> tuple[Link, ...]:
     found = []
     for index, entry in enumerate(section.items("links")):
-        own = Section(section.mistakes, section.at(f"links[{index}]"), entry, optional=(*_every_link_key(),))
+        own = Section(section.mistakes, section.at(f"links[{index}]"), entry, required=("type",), optional=_every_link_key()[1:])
         if not own.is_mapping:
             continue
         kind = own.choice("type", "ucast", LINK_TYPES)
@@ -160,8 +160,8 @@ def _addresses(own: Section) -> list[tuple[str, str]]:
         address = own.address_value(f"addresses.{name}", value)
         if address is not None and address.version != 4:
             own.note(f"addresses.{name}", f"{address} is IPv6.", "Write IPv4 addresses: heartbeat's ucast knows no other.")
-        elif address is not None:
-            found.append((str(name), str(address)))
+        # Also a wrong one: it is not missing.
+        found.append((str(name), str(address)))
     return found
 
 

@@ -14,6 +14,8 @@ import yaml
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster import (
     firewall,
     health,
+    heartbeat,
+    ldirectord,
     model,
     nat,
     real_servers,
@@ -38,6 +40,9 @@ TEXT = (ROOT / "docs" / "description.md").read_text(encoding="utf-8")
 TABLES = {
     "Top level": "",
     "`vrrp`": "vrrp",
+    "`heartbeat`": "heartbeat",
+    "`heartbeat.links[]`": "heartbeat.links[0]",
+    "`ldirectord`": "ldirectord",
     "`nat`": "nat",
     "`nat.mappings[]`": "nat.mappings[0]",
     "`firewall`": "firewall",
@@ -70,11 +75,23 @@ WORDS = {
     "needed with `tcp`, `udp` and `sctp`",
     "chosen where one is needed, else none",
     "its ports",
+    "half of `deadtime`",
+    "30, or twice `deadtime` if that is more",
+    "one of type `ucast`",
+    "`ucast`: that of the address; needed with `bcast`",
+    "those of the inventory",
+    "needed with `serial`",
+    "none; needed with `dns`, `ftp`, `simpletcp`, `mysql` and `pgsql`",
+    "none; needed with `dns`, `ftp` and `simpletcp`",
+    "none; needed with `external`",
+    "none; needed with `mysql` and `pgsql`",
 }
 #: One description that has every kind of mapping.
 WHOLE = description(
     service(check={"type": "http"}, real_servers=[{"host": "rs1"}]),
     vrrp={"router_id": 7},
+    heartbeat={"links": [{"type": "bcast", "interface": "eth1"}]},
+    ldirectord={"fork": True},
     nat={"gateway": "192.0.2.10/24", "mappings": [{"external": "192.0.2.113", "internal": "192.0.2.21"}]},
     firewall={"accept": [{"ports": [161]}]},
 )
@@ -121,7 +138,7 @@ def _keys_of_the_schema() -> dict[str, _Keys]:
             seen[path] = _Keys(*(tuple(keys.get(kind, ())) for kind in _Keys._fields))
 
     with pytest.MonkeyPatch.context() as patch:
-        for module in (schema, services, real_servers, health, nat, firewall):
+        for module in (schema, services, real_servers, health, heartbeat, ldirectord, nat, firewall):
             patch.setattr(module, "Section", Recorder)
         read_cluster(WHOLE, DIRECTORS, REAL_SERVERS)
     return seen
@@ -166,6 +183,11 @@ def _with(path: str, keys: dict[str, object]) -> object:
     whole: dict[str, t.Callable[[], object]] = {
         "": lambda: description(**keys),
         "vrrp": lambda: description(vrrp={"router_id": model.DEFAULT_VRRP.router_id, **keys}),
+        "heartbeat": lambda: description(heartbeat={"port": 694, **keys}),
+        "heartbeat.links[0]": lambda: description(
+            heartbeat={"links": [{"type": "serial", "device": "/dev/ttyS0", **keys}]}
+        ),
+        "ldirectord": lambda: description(ldirectord={"emailalert": "ops@example.org", **keys}),
         "nat": lambda: description(nat, nat={**NAT, **keys}),
         "nat.mappings[0]": lambda: description(nat, nat={**NAT, "mappings": [{**mapping, **keys}]}),
         "firewall": lambda: description(firewall=keys),
@@ -204,6 +226,7 @@ def test_the_documented_default_is_what_a_key_that_is_left_out_means(path: str, 
         ("", "failover", model.FAILOVER),
         ("", "health_checks", model.HEALTH_CHECKS),
         ("", "forwarding", model.FORWARDING),
+        ("heartbeat.links[0]", "type", model.LINK_TYPES),
         ("nat", "local_clients", model.LOCAL_CLIENTS),
         ("firewall.accept[0]", "protocol", model.ACCEPTED_PROTOCOLS),
         ("services[0]", "forwarding", model.FORWARDING),
@@ -230,6 +253,10 @@ def test_every_allowed_value_is_named(path: str, key: str, values: tuple[str, ..
         ("", "failover", (2, model.MAX_DIRECTORS)),
         ("vrrp", "advert_interval", (model.MIN_ADVERT, model.MAX_ADVERT)),
         ("vrrp", "router_id", (1, 255)),
+        ("heartbeat", "keepalive", (0.1, 3600)),
+        ("heartbeat", "deadtime", (0.1, 3600)),
+        ("heartbeat", "port", (1, 65535)),
+        ("ldirectord", "emailalertfreq", (0, 86400)),
         ("services[0]", "persistence", (0, model.MAX_PERSISTENCE)),
         ("services[0]", "fwmark", (1, model.MAX_FWMARK)),
         ("services[0]", "tunnel_port", (1, 65535)),
