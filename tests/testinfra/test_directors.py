@@ -81,12 +81,12 @@ FILES = {
 
 def test_the_daemons_run_now_and_at_boot_and_accept_their_configuration(director, machine, example):
     host = machine(director)
-    for daemon in JUDGES:
+    for daemon, judge in JUDGES.items():
         service = host.service(daemon)
         assert service.is_running == (daemon in example.daemons), daemon
         if daemon in example.daemons:
             assert service.is_enabled
-            assert host.run(JUDGES[daemon]).rc == 0
+            assert host.run(judge).rc == 0
 
 
 def test_files_belong_to_root_with_narrow_modes(director, machine, example):

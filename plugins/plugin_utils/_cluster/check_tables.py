@@ -28,11 +28,13 @@ from .observed import (
     normal,
 )
 
+_FILES = {"keepalived": "keepalived.conf", "ldirectord": "ldirectord.cf"}
+
 
 def check_tables(view: View, found: Found) -> Iterator[Finding]:
     compared = []
     for director in view.looked_at_directors:
-        # A keepalived that stops takes its services with it, an ldirectord lets them grow old; those of the modules stay.
+        # A keepalived that stops takes its services with it; an ldirectord lets them age; those of the modules stay.
         if (view.is_checked and not director.is_active(view.owner)) or is_without_ip_vs(director):
             continue  # named already
         if director.table is None:
@@ -126,7 +128,7 @@ def _table_differences(view: View, director: SeenHost, table: t.Mapping[ServiceK
                 f"Service {wanted['name']} ({key_text(key)}) is not as described in its table: "
                 f"{listed(differences, 'and')}.",
                 "It was changed by hand (ipvsadm), or the description was changed and site.yml not run.",
-                f"Run site.yml again; where {view.owner}{'.conf' if view.owner == 'keepalived' else '.cf'} is right already, {view.mend}."
+                f"Run site.yml again; where {_FILES[view.owner]} is right already, {view.mend}."
                 if view.is_checked
                 else "Run site.yml again.",
                 breaks=breaks,

@@ -27,6 +27,8 @@ _DEVICE = re.compile(r"/dev/[A-Za-z0-9_/-]{1,60}", re.ASCII)
 #: What uname -n can say; heartbeat compares in lower case (ResourceManager, ipres).
 _NODE = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}", re.ASCII)
 _SHORTEST, _LONGEST = 0.1, 3600
+#: What heartbeat 3.0.6 asks for at its start.
+_LEAST_INITDEAD = 10
 
 
 def read_heartbeat(top: Section) -> Heartbeat:
@@ -73,11 +75,13 @@ def _check_order(section: Section, keepalive: float, warntime: float, deadtime: 
             f"{warntime:g} is not shorter than deadtime, {deadtime:g}: no warning would come before it is too late.",
             "Write a time between keepalive and deadtime.",
         )
-    if initdead < 2 * deadtime:
+    least = max(_LEAST_INITDEAD, 2 * deadtime)
+    if initdead < least:
         section.note(
             "initdead",
-            f"{initdead:g} is shorter than twice deadtime, {deadtime:g}: at boot the network may need that long.",
-            f"Write at least {2 * deadtime:g}.",
+            f"{initdead:g} is shorter than {_LEAST_INITDEAD} or twice deadtime, {deadtime:g}: at boot the network may "
+            "need that long.",
+            f"Write at least {least:g}.",
         )
 
 
@@ -88,8 +92,8 @@ def _check_authentication(section: Section) -> None:
     if value == "crc":
         section.note(
             "authentication",
-            "crc authenticates nothing: it is a checksum that everybody can compute, and who can send a packet to a "
-            "director could take its VIPs.",
+            "crc authenticates nothing: everybody can compute it, so whoever can send a packet to a director could take "
+            "its VIPs.",
             "Write sha1, or leave it out.",
         )
     elif value == "md5":
@@ -101,7 +105,9 @@ def _check_authentication(section: Section) -> None:
 def _links(section: Section) -> tuple[Link, ...]:
     found = []
     for index, entry in enumerate(section.items("links")):
-        own = Section(section.mistakes, section.at(f"links[{index}]"), entry, required=("type",), optional=_every_link_key()[1:])
+        own = Section(
+            section.mistakes, section.at(f"links[{index}]"), entry, required=("type",), optional=_every_link_key()[1:]
+        )
         if not own.is_mapping:
             continue
         kind = own.choice("type", "ucast", LINK_TYPES)
@@ -159,7 +165,9 @@ def _addresses(own: Section) -> list[tuple[str, str]]:
     for name, value in given.items():
         address = own.address_value(f"addresses.{name}", value)
         if address is not None and address.version != 4:
-            own.note(f"addresses.{name}", f"{address} is IPv6.", "Write IPv4 addresses: heartbeat's ucast knows no other.")
+            own.note(
+                f"addresses.{name}", f"{address} is IPv6.", "Write IPv4 addresses: heartbeat's ucast knows no other."
+            )
         # Also a wrong one: it is not missing.
         found.append((str(name), str(address)))
     return found
@@ -174,11 +182,9 @@ def _ping(section: Section) -> list[Address]:
     return list(dict.fromkeys(address for address in found if address is not None))
 
 
-def check_nodes(
-    top: Section, heartbeat: Heartbeat, directors: Sequence[Director], vips: Collection[str]
-) -> None:
+def check_nodes(top: Section, heartbeat: Heartbeat, directors: Sequence[Director], vips: Collection[str]) -> None:
     """What the directors have to be; said of a cluster that heartbeat fails over."""
-    names = {}
+    names: dict[str, str] = {}
     for director in directors:
         host = director.host
         path = f"hostvars[{host.name}].lvs_node"
@@ -188,7 +194,7 @@ def check_nodes(
             section.note(
                 "lvs_node",
                 f"{shown(node)} cannot be the name of a node.",
-                "Write what uname -n says there, in small letters, digits, dots and hyphens, as lvs_node in the inventory.",
+                "Write what uname -n says there as lvs_node: small letters, digits, dots and hyphens.",
             )
         elif host.nodename is not None and host.nodename.lower() != node:
             section.note(
@@ -217,7 +223,9 @@ def _check_ucast(top: Section, index: int, link: Link, directors: Sequence[Direc
     for name in given:
         if name not in known:
             top.note(
-                f"heartbeat.links[{index}].addresses", f"{shown(name)} is no director.", f"Write {listed(known, 'and')}."
+                f"heartbeat.links[{index}].addresses",
+                f"{shown(name)} is no director.",
+                f"Write {listed(known, 'and')}.",
             )
     for director in directors:
         if given and director.host.name not in given:

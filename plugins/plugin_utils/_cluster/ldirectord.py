@@ -190,9 +190,7 @@ def check_service(
 def _check_tunnel(section: Section, vips: Sequence[Address], index: int, each: RealServer, other: str) -> None:
     key = f"real_servers[{index}]" if index < len(section.items("real_servers")) else "real_servers"
     if each.tunnel is not None and each.tunnel.type != "ipip":
-        section.note(
-            key, f"ldirectord knows no {each.tunnel.type} tunnel.", f"Write tunnel_type: ipip, {other}"
-        )
+        section.note(key, f"ldirectord knows no {each.tunnel.type} tunnel.", f"Write tunnel_type: ipip, {other}")
     if each.tunnel is not None and not any((vip.version == 6) == (":" in each.address) for vip in vips):
         section.note(
             key,

@@ -554,8 +554,6 @@ def _without_quiescent(seen: Values, described: Values) -> Values:
     """ldirectord gives a real server that it takes out weight 0: it counts as not there."""
     weights = {key: entry["weight"] for key, entry in described_destinations(described).items()}
     kept = [
-        entry
-        for key, entry in destinations_of(seen).items()
-        if entry.get("weight") != 0 or weights.get(key, 0) == 0
+        entry for key, entry in destinations_of(seen).items() if entry.get("weight") != 0 or weights.get(key, 0) == 0
     ]
     return {**seen, "destinations": kept}

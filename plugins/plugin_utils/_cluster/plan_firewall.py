@@ -61,9 +61,7 @@ def firewall_plan(director: Director, cluster: Cluster, places: Places) -> dict[
         "trusted_interfaces": list(dict.fromkeys(trusted)),
         "services": _services(cluster),
         "forward_sources": _forward_sources(cluster, places, external),
-        "vrrp_peers": [
-            str(source) for source in others if source is not None and cluster.failover == "keepalived"
-        ],
+        "vrrp_peers": [str(source) for source in others if source is not None and cluster.failover == "keepalived"],
         "sync": None,
         "ssh_port": firewall.ssh_port,
         "ssh_sources": [str(network) for network in firewall.ssh],

@@ -31,7 +31,13 @@ def variables(**heartbeat: object) -> dict[str, t.Any]:
     described = description(*services, failover="heartbeat", heartbeat=heartbeat)
     plan = compile_cluster(described, DIRECTORS, REAL_SERVERS)["lb1"]["vars"]
     gateway = [{"address": "10.11.12.10", "prefix": 32, "interface": "eth1"}]
-    given = {**NAMES, **plan, "__director_gateways": gateway, "__director_secret": "s3cret", "ansible_managed": "Ansible"}
+    given = {
+        **NAMES,
+        **plan,
+        "__director_gateways": gateway,
+        "__director_secret": "s3cret",
+        "ansible_managed": "Ansible",
+    }
     line = jinja2.Environment().from_string(NAMES["__director_resource_line"]).render(**given)
     return {**given, "__director_resources": line.split()}
 

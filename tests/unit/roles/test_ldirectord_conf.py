@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The lvs.cluster contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the description check lets pass, ldirectord accepts: its own parser is the judge, and what it read is looked at."""
+"""What the description check lets pass, ldirectord accepts: its own parser is the judge."""
 
 from __future__ import annotations
 
@@ -97,7 +97,9 @@ def rendered(given: dict[str, t.Any]) -> str:
     template = jinja2.Environment(trim_blocks=True, keep_trailing_newline=True, loader=jinja2.FileSystemLoader(ROLE))
     template.filters.update(comment=lambda text: f"# {text}")
     names = yaml.safe_load((ROLE / "vars/main.yml").read_text(encoding="utf-8"))
-    return template.get_template("templates/ldirectord.cf.j2").render(**{**names, **given, "ansible_managed": "Ansible"})
+    return template.get_template("templates/ldirectord.cf.j2").render(
+        **{**names, **given, "ansible_managed": "Ansible"}
+    )
 
 
 def lines(case: str) -> list[str]:
@@ -162,7 +164,12 @@ def test_a_check_has_what_it_needs(kind: str) -> None:
 
 def test_a_web_check_asks_for_its_path_on_its_site() -> None:
     text = set(lines("check https"))
-    assert {"checktype = negotiate", "service = https", 'request = "/health?a=1"', 'virtualhost = "www.example.org"'} < text
+    assert {
+        "checktype = negotiate",
+        "service = https",
+        'request = "/health?a=1"',
+        'virtualhost = "www.example.org"',
+    } < text
     assert {'receive = "^2[0-9]{2}|ok$"', "checkport = 99"} < text
     assert "checktype = on" in lines("check none")
 

@@ -48,7 +48,7 @@ WRONG: list[tuple[str, object, str, str, str]] = [
     ("too fast", beating(keepalive=0.01), "heartbeat.keepalive", "out of range", "0.1 to 3600"),
     ("a warning with each", beating(keepalive=3, warntime=2), "heartbeat.warntime", "not longer than keep", "between"),
     ("a late warning", beating(warntime=10), "heartbeat.warntime", "not shorter than deadtime", "between"),
-    ("a short boot", beating(deadtime=20, initdead=30), "heartbeat.initdead", "shorter than twice", "at least 40"),
+    ("a short boot", beating(deadtime=20, initdead=30), "heartbeat.initdead", "or twice deadtime", "at least 40"),
     ("crc", beating(authentication="crc"), "heartbeat.authentication", "authenticates nothing", "Write sha1"),
     ("md5", beating(authentication="md5"), "heartbeat.authentication", "broken", "Write sha1"),
     ("sha9", beating(authentication="sha9"), "heartbeat.authentication", "'sha9'", "sha1"),
@@ -172,7 +172,9 @@ def test_a_mistake_is_reported_alone_with_path_problem_and_remedy(
 
 def test_what_a_check_needs_is_asked_for_key_by_key() -> None:
     found = mistakes(checked(type="mysql", password="secret"))
-    assert [mistake.path for mistake in found] == [f"services[0].check.{key}" for key in ("login", "database", "request")]
+    assert [mistake.path for mistake in found] == [
+        f"services[0].check.{key}" for key in ("login", "database", "request")
+    ]
 
 
 def test_a_password_that_cannot_stand_in_a_file_is_not_shown() -> None:
@@ -183,7 +185,12 @@ def test_a_password_that_cannot_stand_in_a_file_is_not_shown() -> None:
 DIRECTORS_WRONG: list[tuple[str, tuple[Host, ...], str, str]] = [
     ("three", (*DIRECTORS, Host("lb3", ("192.0.2.13",))), "failover", "haresources knows two"),
     ("one", DIRECTORS[:1], "failover", "the only director"),
-    ("another name", (dataclasses.replace(LB1, nodename="lb1.lan"), LB2), "hostvars[lb1].lvs_node", "lvs_node: lb1.lan"),
+    (
+        "another name",
+        (dataclasses.replace(LB1, nodename="lb1.lan"), LB2),
+        "hostvars[lb1].lvs_node",
+        "lvs_node: lb1.lan",
+    ),
     ("a bad name", (dataclasses.replace(LB1, node="lb 1"), LB2), "hostvars[lb1].lvs_node", "uname -n"),
     ("one name", (LB1, dataclasses.replace(LB2, node="lb1")), "hostvars[lb2].lvs_node", "own name"),
 ]

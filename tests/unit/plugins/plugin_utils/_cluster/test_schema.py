@@ -46,7 +46,13 @@ ONE_MISTAKE: list[tuple[str, object, str, str, str]] = [
     ),
     ("a key that is a number", {**description(), 7: 1}, "lvs_cluster", "7 is an unknown key", "Known keys are"),
     ("unknown failover", description(failover="keepalivd"), "failover", "'keepalivd'", "Did you mean keepalived?"),
-    ("failover as a list", description(failover=["none"]), "failover", "a list is no failover", "keepalived, heartbeat"),
+    (
+        "failover as a list",
+        description(failover=["none"]),
+        "failover",
+        "a list is no failover",
+        "keepalived, heartbeat",
+    ),
     (
         "a check without a checker",
         description(service(check={"type": "http"}), health_checks="none"),
