@@ -256,8 +256,8 @@ def check_vip_holders(view: View) -> Iterator[Finding]:
             else "Their adverts do not reach each other: VRRP (IP protocol 112) is filtered, or they are cut off."
             if not seen
             else f"Their adverts (VRRP, IP protocol 112) do not reach each other: {listed(seen, 'and')}.",
-            "Let UDP port 694 (heartbeat.port) pass between the directors, see it with tcpdump -ni any udp port 694, then "
-            "run systemctl restart heartbeat on the one that shall be the standby."
+            "Let UDP port 694 (heartbeat.port) pass between the directors, see it with tcpdump -ni any udp port 694, "
+            "then run systemctl restart heartbeat on the one that shall be the standby."
             if view.mover == "heartbeat"
             else "Let IP protocol 112 pass between the directors (nft list ruleset, iptables -S) and see the adverts "
             "with tcpdump -ni any proto 112.",
@@ -273,8 +273,8 @@ def check_vip_holders(view: View) -> Iterator[Finding]:
             "The address was removed by hand, or keepalived waits in the state FAULT (its interface is down)."
             if view.failover == "keepalived"
             else "The address was removed by hand.",
-            f"Read journalctl -u {view.mover}, set the interface up, then systemctl restart {view.mover}: a reload does "
-            "not bring an address back.",
+            f"Read journalctl -u {view.mover}, set the interface up, then systemctl restart {view.mover}: a reload "
+            "does not bring an address back.",
             breaks=view.services_on(orphans),
         )
     yield from _parted_gateways(view)

@@ -92,8 +92,8 @@ def _check_authentication(section: Section) -> None:
     if value == "crc":
         section.note(
             "authentication",
-            "crc authenticates nothing: everybody can compute it, so whoever can send a packet to a director could take "
-            "its VIPs.",
+            "crc authenticates nothing: everybody can compute it, so whoever can send a packet to a director could "
+            "take its VIPs.",
             "Write sha1, or leave it out.",
         )
     elif value == "md5":
