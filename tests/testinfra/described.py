@@ -99,6 +99,13 @@ class Example:
         return self.groups["directors"]
 
     @property
+    def daemons(self) -> set[str]:
+        """What runs on every director."""
+        failover = self.cluster.get("failover", "keepalived")
+        mover = "heartbeat" if failover == "heartbeat" else "keepalived"
+        return {mover, self.cluster.get("health_checks", "keepalived")} - {"none"}
+
+    @property
     def client(self) -> str:
         return self.groups["clients"][0]
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections import Counter
 from ipaddress import ip_address
 
-import pytest
 from conftest import addresses
 
 FORWARDING = {"direct": "-g", "nat": "-m", "tunnel": "-i"}
@@ -67,25 +66,42 @@ def test_every_chosen_mark_is_one_of_the_range_and_of_one_service(director, mach
     assert all(first <= mark <= last for mark, dummy in marks if mark not in pinned)
 
 
-def test_keepalived_runs_now_and_at_boot_and_accepts_its_configuration(director, machine):
+JUDGES = {
+    "keepalived": "keepalived --config-test",
+    # A copy has no daemon that it could stop.
+    "ldirectord": "cp /etc/ha.d/ldirectord.cf /tmp/judged.cf && ldirectord /tmp/judged.cf stop",
+    "heartbeat": "cl_status hbstatus",
+}
+FILES = {
+    "keepalived": {"/etc/keepalived/keepalived.conf": 0o640},
+    "ldirectord": {"/etc/ha.d/ldirectord.cf": 0o600},
+    "heartbeat": {"/etc/ha.d/authkeys": 0o600, "/etc/ha.d/ha.cf": 0o644, "/etc/ha.d/haresources": 0o644},
+}
+
+
+def test_the_daemons_run_now_and_at_boot_and_accept_their_configuration(director, machine, example):
     host = machine(director)
-    service = host.service("keepalived")
-    assert service.is_running
-    assert service.is_enabled
-    assert host.run("keepalived --config-test").rc == 0
+    for daemon, judge in JUDGES.items():
+        service = host.service(daemon)
+        assert service.is_running == (daemon in example.daemons), daemon
+        if daemon in example.daemons:
+            assert service.is_enabled
+            assert host.run(judge).rc == 0
 
 
-@pytest.mark.parametrize(
-    ("path", "mode"),
-    [
-        ("/etc/keepalived/keepalived.conf", 0o640),
-        ("/etc/modules-load.d/lvs-cluster.conf", 0o644),
-        ("/etc/sysctl.d/60-lvs-cluster.conf", 0o644),
-    ],
-)
-def test_files_belong_to_root_with_narrow_modes(director, machine, path, mode):
-    file = machine(director).file(path)
-    assert (file.user, file.group, file.mode) == ("root", "root", mode)
+def test_files_belong_to_root_with_narrow_modes(director, machine, example):
+    wanted = {"/etc/modules-load.d/lvs-cluster.conf": 0o644, "/etc/sysctl.d/60-lvs-cluster.conf": 0o644}
+    for daemon in example.daemons:
+        wanted.update(FILES[daemon])
+    for path, mode in wanted.items():
+        file = machine(director).file(path)
+        assert (file.user, file.group, file.mode) == ("root", "root", mode), path
+
+
+def test_both_directors_have_the_same_files_of_heartbeat_and_ldirectord(machine, example):
+    for daemon in sorted(set(example.daemons) - {"keepalived"}):
+        for path in FILES[daemon]:
+            assert len({machine(name).file(path).sha256sum for name in example.directors}) == 1, path
 
 
 def test_sysctls_are_in_force(director, machine, example):

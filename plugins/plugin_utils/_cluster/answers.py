@@ -17,6 +17,13 @@ _PATH_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 _LONGEST_PATH = 1000
 #: Without what keepalived.conf or its quotes could take for something else.
 _REGEX = re.compile(r"[A-Za-z0-9 .^*+?()\[\]|_:,;=<>/&%'-]{1,500}", re.ASCII)
+#: ldirectord cuts a line at #, and takes what is between the first and the last quotation mark.
+_LINE = re.compile(r'[^"#\x00-\x1f\x7f]{1,500}')
+_LINE_REMEDY = 'Write a text of at most 500 characters without ", # and line breaks.'
+_REGEX_REMEDY = (
+    "Write letters, digits, blanks and the characters . ^ * + ? ( ) [ ] | _ : , ; = < > / & % ' - only, "
+    "such as [0-9] and [.], at most 500."
+)
 _DIGEST = re.compile(r"[0-9a-fA-F]{32}", re.ASCII)
 _DOMAIN = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,252})", re.ASCII)
 #: Three characters in the configuration file for each of these, both texts in one line of 1023.
@@ -25,7 +32,7 @@ _HEX = re.compile(r"(?:[0-9a-fA-F]{2}){1,400}", re.ASCII)
 _HEX_WITH_GAPS = re.compile(r"(?:[0-9a-fA-FxX]{2}){1,400}", re.ASCII)
 
 
-def read_urls(own: Section) -> tuple[Url, ...]:
+def read_urls(own: Section, engine: str) -> tuple[Url, ...]:
     """The key ``urls``, in which each request stands with its own answer."""
     if not own.has("urls"):
         return ()
@@ -42,12 +49,12 @@ def read_urls(own: Section) -> tuple[Url, ...]:
             optional=("status", "regex", "digest"),
         )
         if url.is_mapping:
-            found.append(read_url(url))
+            found.append(read_url(url, engine))
     return tuple(found)
 
 
-def read_url(section: Section) -> Url:
-    return Url(_path(section), _status(section), _regex(section), _digest(section))
+def read_url(section: Section, engine: str) -> Url:
+    return Url(_path(section), _status(section), _regex(section, engine), _digest(section))
 
 
 def _path(own: Section) -> str:
@@ -84,17 +91,14 @@ def _status(own: Section) -> tuple[int, ...]:
     return tuple(sorted(set(numbers)))
 
 
-def _regex(own: Section) -> str | None:
+def _regex(own: Section, engine: str) -> str | None:
+    """What the engine's configuration can hold; whether the engine understands it shows at its first check."""
     value = own.get("regex")
     if value is None:
         return None
-    if not isinstance(value, str) or not _REGEX.fullmatch(value):
-        own.note(
-            "regex",
-            f"{shown(value)} has characters that cannot stand in the configuration.",
-            "Write letters, digits, blanks and the characters . ^ * + ? ( ) [ ] | _ : , ; = < > / & % ' - only, "
-            "such as [0-9] and [.], at most 500.",
-        )
+    allowed, remedy = (_LINE, _LINE_REMEDY) if engine == "ldirectord" else (_REGEX, _REGEX_REMEDY)
+    if not isinstance(value, str) or not allowed.fullmatch(value):
+        own.note("regex", f"{shown(value)} has characters that cannot stand in the configuration.", remedy)
         return None
     try:
         re.compile(value)
@@ -124,6 +128,15 @@ def read_domain(own: Section, key: str, default: str | None, meaning: str) -> st
         return str(value)
     own.note(key, f"{shown(value)} cannot be {meaning}.", "Write a name such as www.example.org.")
     return default
+
+
+def read_line(own: Section, key: str) -> str | None:
+    """A text that stands between quotation marks in ldirectord.cf. It may be a secret, so it is never shown."""
+    value = own.get(key)
+    if value is None or (isinstance(value, str) and _LINE.fullmatch(value)):
+        return None if value is None else str(value)
+    own.note(key, f"{key} cannot stand in ldirectord.cf as it is.", _LINE_REMEDY)
+    return None
 
 
 def read_text(own: Section, key: str) -> str | None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from .check_filters import two_masters, vrrp_drops
 from .finding import Finding
 from .mistakes import listed
-from .observed import TABLE_UNIT, SeenHost, ServiceKey, Values, View, destinations_of, normal, version_of
+from .observed import SHARED_FILES, TABLE_UNIT, SeenHost, ServiceKey, Values, View, destinations_of, normal, version_of
 
 
 def check_unreachable_hosts(view: View) -> Iterator[Finding]:
@@ -42,26 +42,76 @@ def check_unreachable_hosts(view: View) -> Iterator[Finding]:
 
 def check_daemon(view: View) -> Iterator[Finding]:
     for director in view.looked_at_directors:
+        yield from _check_owner(view, director)
         if not director.is_daemon_active:
             held = [address for address in view.floating if view.may_serve(director, address)]
             still = [address for address in view.floating if director.places_of(address)]
             yield Finding(
                 director.name,
-                "keepalived is not running" + (f", but {listed(still, 'and')} is still here." if still else "."),
+                f"{view.mover} is not running" + (f", but {listed(still, 'and')} is still here." if still else "."),
                 "It was stopped, it failed, or it was killed and left its addresses behind."
                 if still
                 else "It was stopped or it failed.",
-                "Read journalctl -u keepalived -n 50, then systemctl start keepalived.",
+                f"Read journalctl -u {view.mover} -n 50, then systemctl start {view.mover}.",
                 breaks=view.services_on(held),
                 answering=frozenset([director.name]) if still else frozenset(),
             )
-        elif not director.is_daemon_enabled:
+        elif not director.is_enabled(view.mover):
             yield Finding(
                 director.name,
-                "keepalived runs, but does not start at boot.",
+                f"{view.mover} runs, but does not start at boot.",
                 "The unit is disabled.",
-                "Run systemctl enable keepalived, or run site.yml again.",
+                f"Run systemctl enable {view.mover}, or run site.yml again.",
             )
+
+
+def _check_owner(view: View, director: SeenHost) -> Iterator[Finding]:
+    """Who owns the table, where that is another daemon than the one that moves the VIPs."""
+    if view.owner in (view.mover, "none"):
+        return
+    if not director.is_active(view.owner):
+        yield Finding(
+            director.name,
+            f"{view.owner} is not running: nobody takes dead real servers out of its table.",
+            "It was stopped or it failed.",
+            f"Read journalctl -u {view.owner} -n 50, then systemctl start {view.owner}.",
+        )
+    elif not director.is_enabled(view.owner):
+        yield Finding(
+            director.name,
+            f"{view.owner} runs, but does not start at boot.",
+            "The unit is disabled.",
+            f"Run systemctl enable {view.owner}, or run site.yml again.",
+        )
+
+
+def check_shared_files(view: View) -> Iterator[Finding]:
+    """heartbeat and ldirectord do not tell when two directors have different files: they go apart at the failover."""
+    directors = view.looked_at_directors
+    for path in SHARED_FILES:
+        wanted = [each for each in directors if path in each.checksums]
+        for director in wanted:
+            if not director.checksums[path]:
+                yield Finding(director.name, f"{path} is not there.", "Somebody removed it.", "Run site.yml again.")
+        there = {each.name: each.checksums[path] for each in wanted if each.checksums[path]}
+        if len(set(there.values())) > 1 and _may_be_equal(path, wanted):
+            yield Finding(
+                ", ".join(there),
+                f"{path} is not the same on {listed(there, 'and')}.",
+                "It was changed by hand on one of them, or site.yml did not reach all.",
+                "Run site.yml again on both: it writes the described one.",
+            )
+
+
+def _may_be_equal(path: str, directors: Sequence[SeenHost]) -> bool:
+    """Interfaces that are called differently stand in ha.cf and haresources."""
+    if not path.endswith(("ha.cf", "haresources")):
+        return True
+    plans = [
+        {**(each.wanted.get("director_heartbeat") or {}), "node": None, "vips": each.wanted.get("director_vips")}
+        for each in directors
+    ]
+    return all(plan == plans[0] for plan in plans)
 
 
 def check_table_unit(view: View) -> Iterator[Finding]:
@@ -201,11 +251,16 @@ def check_vip_holders(view: View) -> Iterator[Finding]:
         yield Finding(
             ", ".join(names),
             f"{listed(names, 'and')} {'both' if len(names) == 2 else 'all'} hold {listed(addresses, 'and')}.",
-            "Their adverts do not reach each other: VRRP (IP protocol 112) is filtered, or they are cut off."
+            "Their heartbeats (UDP) do not reach each other: they are filtered, or the directors are cut off."
+            if view.mover == "heartbeat"
+            else "Their adverts do not reach each other: VRRP (IP protocol 112) is filtered, or they are cut off."
             if not seen
             else f"Their adverts (VRRP, IP protocol 112) do not reach each other: {listed(seen, 'and')}.",
-            "Let IP protocol 112 pass between the directors (nft list ruleset, iptables -S) and see the adverts with "
-            "tcpdump -ni any proto 112.",
+            "Let UDP port 694 (heartbeat.port) pass between the directors, see it with tcpdump -ni any udp port 694, "
+            "then run systemctl restart heartbeat on the one that shall be the standby."
+            if view.mover == "heartbeat"
+            else "Let IP protocol 112 pass between the directors (nft list ruleset, iptables -S) and see the adverts "
+            "with tcpdump -ni any proto 112.",
             breaks=view.services_on(addresses),
             answering=frozenset(names),
         )
@@ -214,12 +269,12 @@ def check_vip_holders(view: View) -> Iterator[Finding]:
         active = [director.name for director in view.looked_at_directors if director.is_daemon_active]
         yield Finding(
             ", ".join(active),
-            f"No director holds {listed(orphans, 'and')}, though keepalived runs.",
+            f"No director holds {listed(orphans, 'and')}, though {view.mover} runs.",
             "The address was removed by hand, or keepalived waits in the state FAULT (its interface is down)."
             if view.failover == "keepalived"
             else "The address was removed by hand.",
-            "Read journalctl -u keepalived, set the interface up, then systemctl restart keepalived: a reload does not "
-            "bring an address back.",
+            f"Read journalctl -u {view.mover}, set the interface up, then systemctl restart {view.mover}: a reload "
+            "does not bring an address back.",
             breaks=view.services_on(orphans),
         )
     yield from _parted_gateways(view)
@@ -243,9 +298,11 @@ def _parted_gateways(view: View) -> Iterator[Finding]:
                 holding[0].name,
                 f"It holds the gateway {gateway}, but {listed(active, 'and')} holds the VIPs: the answers of the real "
                 "servers come to a director that does not know their connections.",
-                "The address was added by hand, or the gateway is not in the same VRRP instance as the VIPs.",
+                "The address was added by hand, or the gateway is not in the same VRRP instance as the VIPs."
+                if view.mover == "keepalived"
+                else "The address was added by hand.",
                 f"Run ip address del {gateway} here (ip address show tells the prefix and the interface), then "
-                f"systemctl restart keepalived on {listed(active, 'and')}.",
+                f"systemctl restart {view.mover} on {listed(active, 'and')}.",
                 breaks=view.services_on([gateway]),
             )
 

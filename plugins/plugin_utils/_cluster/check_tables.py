@@ -28,12 +28,14 @@ from .observed import (
     normal,
 )
 
+_FILES = {"keepalived": "keepalived.conf", "ldirectord": "ldirectord.cf"}
+
 
 def check_tables(view: View, found: Found) -> Iterator[Finding]:
     compared = []
     for director in view.looked_at_directors:
-        # A keepalived that stops takes its services with it; those of the modules stay.
-        if (view.is_checked and not director.is_daemon_active) or is_without_ip_vs(director):
+        # A keepalived that stops takes its services with it; an ldirectord lets them age; those of the modules stay.
+        if (view.is_checked and not director.is_active(view.owner)) or is_without_ip_vs(director):
             continue  # named already
         if director.table is None:
             yield Finding(
@@ -46,10 +48,11 @@ def check_tables(view: View, found: Found) -> Iterator[Finding]:
             yield Finding(
                 director.name,
                 "Its IPVS table has none of the described services.",
-                "It was flushed (ipvsadm -C) behind keepalived's back, which does not repair it, not even on reload."
+                f"It was flushed (ipvsadm -C) behind {view.owner}'s back, which does not repair it by itself"
+                + (", not even on reload." if view.owner == "keepalived" else ".")
                 if view.is_checked
                 else "It was flushed (ipvsadm -C), and nobody puts it back by himself.",
-                "Run systemctl restart keepalived there."
+                f"Run {view.mend} there."
                 if view.is_checked
                 else f"Run site.yml again, or systemctl restart {TABLE_UNIT} there, which adds what the last run left.",
                 breaks=view.carried_by(director),
@@ -125,7 +128,7 @@ def _table_differences(view: View, director: SeenHost, table: t.Mapping[ServiceK
                 f"Service {wanted['name']} ({key_text(key)}) is not as described in its table: "
                 f"{listed(differences, 'and')}.",
                 "It was changed by hand (ipvsadm), or the description was changed and site.yml not run.",
-                "Run site.yml again; where keepalived.conf is right already, systemctl restart keepalived."
+                f"Run site.yml again; where {_FILES[view.owner]} is right already, {view.mend}."
                 if view.is_checked
                 else "Run site.yml again.",
                 breaks=breaks,
@@ -255,7 +258,7 @@ def _missing_destinations(view: View, compared: Sequence[SeenHost], found: Found
                 out.setdefault(host, []).append(key)
         for name, keys in gone.items():
             if keys - everywhere:
-                yield _missing_on_one(name, service, [described[k] for k in described if k in keys - everywhere])
+                yield _missing_on_one(view, name, service, [described[k] for k in described if k in keys - everywhere])
     for host, services in out.items():
         yield _taken_out(view, host, services, [director.name for director in compared])
 
@@ -287,11 +290,11 @@ def _taken_out(view: View, host: str, keys: Sequence[ServiceKey], directors: Seq
     if (first.get("check") or {}).get("type") == "none":
         cause, remedy = (
             "It is not checked, so somebody removed it by hand (ipvsadm).",
-            "Run systemctl restart keepalived.",
+            f"Run {view.mend}.",
         )
     else:
         cause = "Its health check fails there."
-        remedy = f"Try the check from a director: {_check_text(first, entry)}; keepalived's journal says why."
+        remedy = f"Try the check from a director: {_check_text(first, entry)}; {view.owner}'s journal says why."
     return Finding(host, found, cause, remedy, breaks=frozenset(key for key in alone if key not in sorry))
 
 
@@ -309,11 +312,11 @@ def _nobody_left(view: View, key: ServiceKey, service: Values) -> Finding:
     )
 
 
-def _missing_on_one(director: str, service: Values, entries: Sequence[Values]) -> Finding:
+def _missing_on_one(view: View, director: str, service: Values, entries: Sequence[Values]) -> Finding:
     names = listed((f"{r['host']} ({r['address']})" for r in entries), "and")
     return Finding(
         director,
         f"{names} is missing in its table for {service['name']}, though another director has it.",
         "The health check fails from this director only (firewall, route, link), or somebody removed it by hand.",
-        f"Try the check from here: {_check_text(service, entries[0])}; if it passes, systemctl restart keepalived.",
+        f"Try the check from here: {_check_text(service, entries[0])}; if it passes, {view.mend}.",
     )

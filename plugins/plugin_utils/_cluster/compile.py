@@ -13,6 +13,7 @@ from .model import DEFAULT_QUORUM, Check, RealServer, Service, Url
 from .notify import notify_plan
 from .places import floating_addresses, places_on
 from .plan_firewall import firewall_plan
+from .plan_heartbeat import heartbeat_plan, ldirectord_plan
 from .plan_kernel import kernel_modules, sysctls
 from .plan_nat import nat_plan
 from .plan_real_servers import real_server_plans
@@ -22,6 +23,11 @@ from .sync import sync_plan
 from .vrrp import vrrp_plan
 
 Plan = dict[str, t.Any]
+#: Keys of a check that stand in its plan where they are said.
+_ASKED = (
+    *("regex", "virtualhost", "send", "expect", "helo", "payload", "require_reply"),
+    *("request", "login", "password", "database"),
+)
 
 
 def compile_cluster(
@@ -42,6 +48,7 @@ def compile_cluster(
         "director_fwmarks": _fwmarks(cluster.services),
         "director_kernel_modules": kernel_modules(cluster),
         "director_notify": notify_plan(cluster.notify),
+        "director_ldirectord": ldirectord_plan(cluster),
     }
     plans: dict[str, Plan] = {}
     for director in cluster.directors:
@@ -54,6 +61,7 @@ def compile_cluster(
                     "director_vips": _placed(places.vips),
                     "director_gateways": _placed(places.gateways),
                     "director_vrrp": vrrp_plan(director, cluster, places),
+                    "director_heartbeat": heartbeat_plan(director, cluster),
                     "director_connection_sync": sync_plan(director, cluster),
                     "director_nat": nat_plan(cluster, places),
                     "director_firewall": firewall_plan(director, cluster, places),
@@ -146,24 +154,30 @@ def _check(check: Check) -> dict[str, t.Any]:
     """Only what matters to a check of this type, and of what is not usual."""
     if check.type == "none":
         return {"type": "none"}
-    plan: dict[str, t.Any] = {"type": check.type}
+    plan = {"type": check.type, **_question(check)}
+    plan.update(interval=check.interval, timeout=check.timeout, retries=check.retries)
+    if check.port and check.type != "ping":
+        plan["port"] = check.port
+    if check.alpha:
+        plan["alpha"] = True
+    if check.quiesce_on_failure is not None:
+        plan["quiesce_on_failure"] = check.quiesce_on_failure
+    return plan
+
+
+def _question(check: Check) -> dict[str, t.Any]:
+    """What is asked, and what a good answer is."""
+    plan: dict[str, t.Any] = {key: value for key in _ASKED if (value := getattr(check, key))}
     if check.urls:
         plan["urls"] = [_url(url) for url in check.urls]
     elif check.type in ("http", "https"):
         plan.update(_url(Url(check.path, check.status, check.regex, check.digest)))
-    if check.type == "dns":
+    elif check.type == "ftp":
+        plan["path"] = check.path
+    elif check.type == "dns":
         plan.update(name=check.name, record=check.record)
-    for key in ("virtualhost", "send", "expect", "helo", "payload", "require_reply"):
-        value = getattr(check, key)
-        if value:
-            plan[key] = value
-    if check.command:
+    elif check.type == "command":
         plan["command"] = list(check.command)
-    plan.update(interval=check.interval, timeout=check.timeout, retries=check.retries)
-    for key in ("port", "alpha", "quiesce_on_failure"):
-        value = getattr(check, key)
-        if value and (key != "port" or check.type != "ping"):
-            plan[key] = value
     return plan
 
 

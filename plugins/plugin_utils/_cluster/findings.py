@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from .check_directors import (
     check_daemon,
     check_kernel_modules,
+    check_shared_files,
     check_sysctls,
     check_table_unit,
     check_unreachable_hosts,
@@ -53,6 +54,7 @@ CAUSES: tuple[Callable[[View], Iterator[Finding]], ...] = (
     check_sync_daemons,
     check_sync_filters,
     check_strict_keepalived,
+    check_shared_files,
     check_vip_filters,
     check_rules_at_boot,
     check_segments,

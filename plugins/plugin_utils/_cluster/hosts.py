@@ -84,12 +84,13 @@ class Hosts:
                     "Take it out of the group directors or out of the group real_servers.",
                 )
         self.check_shared_addresses()
-        family = self.vrrp_family(vip_families)
+        # Heartbeats carry no addresses, so no VIP needs to be of their family.
+        family = self.vrrp_family(vip_families if failover == "keepalived" else ())
         directors = []
         for position, host in enumerate(self.directors):
             source = None
-            if failover == "keepalived":
-                source = self.vrrp_source(host, family)
+            if failover != "none":
+                source = self.own_source(host, family, failover)
             directors.append(Director(host=host, priority=self.priority(host, 250 - 10 * position), source=source))
         if failover == "keepalived":
             self.check_priorities(directors)
@@ -123,12 +124,18 @@ class Hosts:
             self.note(
                 "failover",
                 f"failover is none, but there are {count} directors: {listed(self.known_directors, 'and')}.",
-                "Write failover: keepalived, or keep one host in the group directors.",
+                "Write failover: keepalived or heartbeat, or keep one host in the group directors.",
             )
-        elif failover == "keepalived" and count == 1:
+        elif failover == "heartbeat" and count > 2:
             self.note(
                 "failover",
-                f"failover is keepalived, but {next(iter(self.known_directors))} is the only director.",
+                f"failover is heartbeat, but there are {count} directors: {listed(self.known_directors, 'and')}.",
+                "Keep two hosts in the group directors, or write failover: keepalived: haresources knows two.",
+            )
+        elif failover != "none" and count == 1:
+            self.note(
+                "failover",
+                f"failover is {failover}, but {next(iter(self.known_directors))} is the only director.",
                 "Put a second host into the group directors, or write failover: none.",
             )
         elif count > MAX_DIRECTORS:
@@ -161,17 +168,20 @@ class Hosts:
         spoken = [family for family in useful if healthy and all(family in known.addresses for known in healthy)]
         return (spoken or useful)[0]
 
-    def vrrp_source(self, host: Host, family: int) -> Address | None:
+    def own_source(self, host: Host, family: int, failover: str) -> Address | None:
+        """The address from which a director speaks VRRP or sends heartbeats."""
         known = self.known_directors[host.name]
         source = known.addresses.get(family)
         path = f"hostvars[{host.name}].lvs_address"
         if known.is_faulty:
             return source
         if source is None:
+            what = "speak VRRP with" if failover == "keepalived" else "send heartbeats from"
             self.note(
                 path,
-                f"Director {host.name} has no IPv{family} address to speak VRRP with.",
-                "Set lvs_address for it in the inventory: all directors need one of the same family, which a VIP has.",
+                f"Director {host.name} has no IPv{family} address to {what}.",
+                "Set lvs_address for it in the inventory: all directors need one of the same family"
+                + (", which a VIP has." if failover == "keepalived" else "."),
             )
         elif host.interface is None and host.interfaces and host.network_of(source) is None:
             self.note(

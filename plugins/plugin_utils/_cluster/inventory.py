@@ -38,6 +38,9 @@ class Host:
     interface: object = None
     #: The host variable ``lvs_priority``, not yet validated.
     priority: object = None
+    #: What heartbeat is to call it, and what it calls itself (None: not known).
+    node: object = None
+    nodename: str | None = None
 
     @property
     def is_placeable(self) -> bool:
@@ -84,6 +87,8 @@ def _host(name: str, variables: Mapping[str, t.Any], with_interfaces: bool) -> H
         interfaces=interfaces_from_facts(facts) if isinstance(facts, Mapping) else (),
         interface=variables.get("lvs_interface") if with_interfaces else None,
         priority=variables.get("lvs_priority") if with_interfaces else None,
+        node=variables.get("lvs_node") if with_interfaces else None,
+        nodename=str(facts["nodename"]) if isinstance(facts, Mapping) and facts.get("nodename") else None,
     )
 
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from .inventory import Address, Host, Network
 from .ports import PortRange
 
-FAILOVER = ("keepalived", "none")
-HEALTH_CHECKS = ("keepalived", "none")
+FAILOVER = ("keepalived", "heartbeat", "none")
+HEALTH_CHECKS = ("keepalived", "ldirectord", "none")
 FORWARDING = ("direct", "nat", "tunnel")
 PROTOCOLS = ("tcp", "udp", "sctp")
 #: What the firewall can let in to the directors themselves.
@@ -25,9 +25,16 @@ TUNNEL_CHECKSUMS = ("none", "standard", "remote")
 #: ``none`` says that what is on TCP port 21 is not FTP, or needs nothing.
 HELPERS = ("ftp", "none")
 LOCAL_CLIENTS = ("refused", "source_nat")
-CHECK_TYPES = ("tcp", "http", "https", "smtp", "dns", "udp", "ping", "command", "none")
+#: Of all engines; which has what stands in ``health``.
+CHECK_TYPES = (
+    *("tcp", "http", "https", "smtp", "dns", "udp", "ping", "command"),
+    *("ftp", "imap", "imaps", "pop", "pops", "ldap", "nntp", "sip", "mysql", "pgsql", "none"),
+)
+#: Those that connect by TCP, whatever the service's protocol is.
+CHECKS_BY_TCP = frozenset(CHECK_TYPES) - {"dns", "udp", "ping", "command", "sip", "none"}
 #: What a check of type ``dns`` can ask for (keepalived.conf(5)).
 DNS_TYPES = ("A", "NS", "CNAME", "SOA", "MX", "TXT", "AAAA")
+LINK_TYPES = ("ucast", "bcast", "serial")
 #: Flags of a scheduler; flag-1 to flag-3 are the kernel's numbers of the same bits.
 SCHEDULER_FLAGS = {"sh": ("sh-fallback", "sh-port"), "mh": ("mh-fallback", "mh-port")}
 NUMBERED_FLAGS = ("flag-1", "flag-2", "flag-3")
@@ -106,6 +113,11 @@ class Mail:
     smtp_server: str
     port: int
 
+    @property
+    def is_own_server(self) -> bool:
+        """Whether a director's own mail server takes it."""
+        return ipaddress.ip_address(self.smtp_server).is_loopback
+
 
 @dataclass(frozen=True, slots=True)
 class Notify:
@@ -158,8 +170,14 @@ class Check:
     payload: str | None = None
     require_reply: bool | str = False
     command: tuple[str, ...] = ()
+    #: A query, or the place of a directory to search.
+    request: str | None = None
+    login: str | None = None
+    password: str | None = None
+    database: str | None = None
     alpha: bool = False
-    quiesce_on_failure: bool = False
+    #: None: as its engine does (ldirectord: true).
+    quiesce_on_failure: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,8 +320,48 @@ class Firewall:
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """A way that heartbeats take. ``addresses`` of the directors by name, where they are not those of the inventory."""
+
+    type: str = "ucast"
+    interface: str | None = None
+    addresses: tuple[tuple[str, str], ...] = ()
+    device: str | None = None
+    baud: int = 19200
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """How heartbeat notices a dead director; times in seconds.
+
+    ``ping``: machines that a director with a whole network reaches; who reaches fewer gives the VIPs up.
+    """
+
+    keepalive: float = 1
+    warntime: float = 5
+    deadtime: float = 10
+    initdead: float = 30
+    auto_failback: bool = False
+    port: int = 694
+    links: tuple[Link, ...] = (Link(),)
+    ping: tuple[Address, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ldirectord:
+    """How ldirectord works. ``fork``: one process for each service, so that one that hangs delays no other's checks.
+
+    ``emailalertfreq``: seconds after which a mail is sent again.
+    """
+
+    autoreload: bool = False
+    fork: bool = True
+    emailalertfreq: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Director:
-    """One director: its place in the order, and its own address for VRRP (None without failover)."""
+    """One director: its place in the order, and its own address for VRRP or heartbeats (None without failover)."""
 
     host: Host
     priority: int
@@ -329,6 +387,8 @@ class Cluster:
     #: Real servers by their own addresses.
     owners: Mapping[str, str] = field(default_factory=dict)
     drain_keeps_persistent_clients: bool = False
+    heartbeat: Heartbeat = field(default_factory=Heartbeat)
+    ldirectord: Ldirectord = field(default_factory=Ldirectord)
 
 
 DEFAULT_VRRP = Vrrp()

@@ -17,12 +17,43 @@ from .section import Section
 _MAILBOX = re.compile(r"[A-Za-z0-9_.+-]{1,64}@[A-Za-z0-9.-]{1,253}", re.ASCII)
 
 
-def read_notify(top: Section) -> Notify | None:
+def read_notify(top: Section, failover: str, health_checks: str) -> Notify | None:
+    """Who is told; keepalived tells what it does, be it failover or health checks, and ldirectord sends mail."""
     if not top.has("notify"):
         return None
     section = Section(top.mistakes, "notify", top.get("notify"), optional=("mail", "script"))
     mail = _mail(section) if section.has("mail") else None
+    if mail is not None and health_checks == "ldirectord":
+        _check_ldirectord(section, mail)
+    silent = f"failover is {failover} and health_checks {health_checks}"
+    if "keepalived" not in (failover, health_checks):
+        for key in ("script",) if health_checks == "ldirectord" else ("mail", "script"):
+            if section.has(key):
+                section.note(
+                    key,
+                    f"Nobody would {'run it' if key == 'script' else 'send it'}: {silent}.",
+                    "Leave it out, or write failover or health_checks: keepalived.",
+                )
     return Notify(mail=mail, script=read_command(section, "script"))
+
+
+def _check_ldirectord(section: Section, mail: Mail) -> None:
+    """ldirectord 4.12 speaks SMTP to a server of IPv4 on port 25, and names it one receiver (ld_emailalert_net_smtp).
+
+    To the host's own mail server it does not speak: it hands over a mail to the program sendmail.
+    """
+    if mail.port != 25:
+        section.note("mail.port", "ldirectord asks mail servers on port 25 only.", "Leave it out.")
+    if mail.is_own_server:
+        return
+    if ":" in mail.smtp_server:
+        section.note("mail.smtp_server", "ldirectord asks mail servers by IPv4 only.", "Write its IPv4 address.")
+    if len(mail.to) > 1:
+        section.note(
+            "mail.to",
+            "By another host's mail server ldirectord sends to one receiver only.",
+            "Write one, such as a mailing list, or leave smtp_server out: the director's own mail server takes more.",
+        )
 
 
 def _mail(section: Section) -> Mail | None:

@@ -16,6 +16,7 @@ from functools import cached_property
 
 from .drain_files import drain_name, drains_read, offset_weight
 from .inventory import variables_of
+from .model import CHECKS_BY_TCP
 from .plain import plain
 
 Values = Mapping[str, t.Any]
@@ -41,6 +42,8 @@ COMPARED = {
     "lvs_gateway": "default_gateway",
 }
 _MARK = "fwmark"
+#: What ldirectord and heartbeat read, which is the same on both directors.
+SHARED_FILES = ("/etc/ha.d/ldirectord.cf", "/etc/ha.d/authkeys", "/etc/ha.d/ha.cf", "/etc/ha.d/haresources")
 
 
 def observations_from_hostvars(
@@ -68,6 +71,8 @@ def _registered(hostvars: Mapping[str, Values], name: str) -> dict[str, t.Any]:
     if not isinstance(look, dict) or look.get("unreachable"):
         return {"unreachable": True}
     after = plain(variables.get("lvs_host_after"))
+    files = plain(variables.get("lvs_files"))
+    entries = files.get("results") if isinstance(files, dict) else None
     compared = {module: plain(variables.get(name)) for name, module in COMPARED.items()}
     return {
         "host": look.get("host"),
@@ -79,6 +84,11 @@ def _registered(hostvars: Mapping[str, Values], name: str) -> dict[str, t.Any]:
             module: result
             for module, result in compared.items()
             if isinstance(result, dict) and not result.get("skipped")
+        },
+        "checksums": {
+            str(entry.get("lvs_file")): str((entry.get("stat") or {}).get("checksum") or "")
+            for entry in entries or ()
+            if isinstance(entry, dict) and not entry.get("skipped")
         },
         "unreachable": False,
     }
@@ -109,6 +119,11 @@ def unread_tables(names: Iterable[str], hostvars: Mapping[str, Values]) -> list[
         for name, result in results.items()
         if result is not None and _table(result)[0] is None
     ]
+
+
+def mover_of(wanted: Values) -> str:
+    """The daemon that moves the VIPs of a director with these variables."""
+    return "heartbeat" if wanted.get("director_failover") == "heartbeat" else "keepalived"
 
 
 def version_of(address: str) -> int:
@@ -184,7 +199,7 @@ def checked_port(service: Values, entry: Values) -> int:
     Where the check names none it is the real server's own port.
     """
     check = service.get("check") or {}
-    if check.get("type") not in ("tcp", "http", "https", "smtp"):
+    if check.get("type") not in CHECKS_BY_TCP:
         return 0
     return int(check.get("port") or entry.get("port") or service.get("port") or 0)
 
@@ -224,6 +239,8 @@ class SeenHost:
     compared: Mapping[str, Values] = field(default_factory=dict)
     #: The files of drains with their numbers.
     drains: Mapping[str, int] = field(default_factory=dict)
+    #: Of files that both directors share, by path; empty text for one that is not there.
+    checksums: Mapping[str, str] = field(default_factory=dict)
 
     def weight_of(self, service: Values, entry: Values) -> int:
         """The described weight of a real server, less what a drain takes from it."""
@@ -231,12 +248,26 @@ class SeenHost:
         return offset_weight(int(entry["weight"]), offset)
 
     @property
-    def is_daemon_active(self) -> bool:
-        return bool((self.services.get("keepalived") or {}).get("active"))
+    def mover(self) -> str:
+        """The daemon that moves the VIPs, or holds those of a single director."""
+        return mover_of(self.wanted)
 
     @property
-    def is_daemon_enabled(self) -> bool:
-        return bool((self.services.get("keepalived") or {}).get("enabled"))
+    def is_daemon_active(self) -> bool:
+        """Whether the one that moves the VIPs runs."""
+        return self.is_active(self.mover)
+
+    @property
+    def needed_daemons(self) -> list[str]:
+        """What has to run there, the one that moves the VIPs first."""
+        owner = str(self.wanted.get("director_health_checks") or "keepalived")
+        return list(dict.fromkeys([self.mover, *([owner] if owner != "none" else [])]))
+
+    def is_active(self, daemon: str) -> bool:
+        return bool((self.services.get(daemon) or {}).get("active"))
+
+    def is_enabled(self, daemon: str) -> bool:
+        return bool((self.services.get(daemon) or {}).get("enabled"))
 
     @property
     def table_unit(self) -> Values:
@@ -355,8 +386,12 @@ class View:
         #: What moves from director to director.
         self.floating = [*self.vips, *self.gateways]
         self.failover = str(first.get("director_failover", ""))
-        #: Whether keepalived owns the tables and takes dead real servers out of them; else the modules own them.
-        self.is_checked = first.get("director_health_checks") != "none"
+        self.mover = mover_of(first)
+        #: Who owns the tables and takes dead real servers out of them; with none the modules own them.
+        self.owner = str(first.get("director_health_checks") or "keepalived")
+        self.is_checked = self.owner != "none"
+        #: What brings a table back that somebody changed behind its owner's back.
+        self.mend = "systemctl reload ldirectord" if self.owner == "ldirectord" else "systemctl restart keepalived"
         probe = observations.get("probe")
         self.probe: Values | None = probe if isinstance(probe, Mapping) else None
         self.neighbours = {
@@ -508,7 +543,11 @@ def _seen_host(name: str, plan: Values, seen: Values) -> SeenHost:
     look = seen.get("host")
     if not is_reachable or not isinstance(look, Mapping):
         return SeenHost(name=name, role=role, wanted=wanted, is_reachable=is_reachable, was_read=False)
+    drains = drains_read(seen.get("drains") or ())
     table, error = _table(seen.get("ipvs"))
+    table_after = _table(seen.get("ipvs_after"))[0]
+    if wanted.get("director_health_checks") == "ldirectord":
+        table, table_after = (_without_dead(each, wanted, drains) for each in (table, table_after))
     return SeenHost(
         name=name,
         role=role,
@@ -523,7 +562,7 @@ def _seen_host(name: str, plan: Values, seen: Values) -> SeenHost:
         arp_ignore_all=int(look.get("arp_ignore_all") or 0),
         arp_announce_all=int(look.get("arp_announce_all") or 0),
         table=table,
-        table_after=_table(seen.get("ipvs_after"))[0],
+        table_after=table_after,
         table_error=error,
         daemons=_daemons(seen.get("ipvs")),
         routes=tuple(look.get("routes") or ()),
@@ -534,7 +573,8 @@ def _seen_host(name: str, plan: Values, seen: Values) -> SeenHost:
         files=look.get("files") or {},
         interfaces_after=_interfaces(seen.get("host_after") or {}),
         compared=seen.get("compared") or {},
-        drains=drains_read(seen.get("drains") or ()),
+        drains=drains,
+        checksums=seen.get("checksums") or {},
     )
 
 
@@ -554,3 +594,24 @@ def _table(result: object) -> tuple[dict[ServiceKey, Values] | None, str]:
     if not isinstance(result.get("services"), (list, tuple)):
         return None, str(result.get("msg", ""))
     return {key_of(service): service for service in result["services"]}, ""
+
+
+def _without_dead(
+    table: Mapping[ServiceKey, Values] | None, wanted: Values, drains: Mapping[str, int]
+) -> dict[ServiceKey, Values] | None:
+    """ldirectord gives a real server that it takes out weight 0: it counts as not there, but where it is drained."""
+    if table is None:
+        return None
+    kept = dict(table)
+    for service in wanted.get("director_services") or ():
+        key = key_of(service)
+        meant = {
+            destination
+            for destination, entry in described_destinations(service).items()
+            if int(entry["weight"]) == 0 or drain_name(service["name"], entry["host"]) in drains
+        }
+        if key in table:
+            entries = destinations_of(table[key]).items()
+            destinations = [entry for each, entry in entries if entry.get("weight") != 0 or each in meant]
+            kept[key] = {**table[key], "destinations": destinations}
+    return kept

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from .inventory import Host, Network
 from .model import Cluster, Director, Firewall
 from .places import Places
+from .plan_heartbeat import heartbeat_accepts
 from .ports import spelled
 from .sync import sync_filter
 
@@ -61,7 +62,7 @@ def firewall_plan(director: Director, cluster: Cluster, places: Places) -> dict[
         "trusted_interfaces": list(dict.fromkeys(trusted)),
         "services": _services(cluster),
         "forward_sources": _forward_sources(cluster, places, external),
-        "vrrp_peers": [str(source) for source in others if source is not None],
+        "vrrp_peers": [str(source) for source in others if source is not None and cluster.failover == "keepalived"],
         "sync": sync_filter(director, cluster),
         "ssh_port": firewall.ssh_port,
         "ssh_sources": [str(network) for network in firewall.ssh],
@@ -72,7 +73,8 @@ def firewall_plan(director: Director, cluster: Cluster, places: Places) -> dict[
                 "sources": [str(network) for network in each.sources],
             }
             for each in firewall.accept
-        ],
+        ]
+        + heartbeat_accepts(director, cluster),
         "spoofed_sources": [str(network) for network in spoofed],
         "syn_rate": firewall.syn_rate,
         "syn_burst": firewall.syn_burst,

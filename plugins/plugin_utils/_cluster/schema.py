@@ -13,8 +13,10 @@ from collections.abc import Sequence
 
 from .firewall import read_firewall
 from .floating import check_sorry_servers, check_vips
+from .heartbeat import check_nodes, read_heartbeat
 from .hosts import Hosts
 from .inventory import Address, Host, parse_address
+from .ldirectord import read_ldirectord
 from .mistakes import DescriptionError, Mistake, shown
 from .model import (
     DEFAULT_FWMARK_RANGE,
@@ -65,6 +67,8 @@ def _cluster(description: object, mistakes: list[Mistake], hosts: Hosts, clients
             "forwarding",
             "fwmark_range",
             "vrrp",
+            "heartbeat",
+            "ldirectord",
             "connection_sync",
             "notify",
             "nat",
@@ -75,15 +79,17 @@ def _cluster(description: object, mistakes: list[Mistake], hosts: Hosts, clients
     )
     if not top.is_mapping:
         return None
-    failover = top.choice("failover", "keepalived", FAILOVER, later=("heartbeat",))
-    health_checks = top.choice("health_checks", "keepalived", HEALTH_CHECKS, later=("ldirectord",))
+    failover = top.choice("failover", "keepalived", FAILOVER)
+    health_checks = top.choice("health_checks", "keepalived", HEALTH_CHECKS)
     forwarding = top.choice("forwarding", "direct", FORWARDING)
     mark_range = _mark_range(top)
     vrrp = read_vrrp(top, hosts)
-    notify = read_notify(top)
+    heartbeat = read_heartbeat(top)
+    ldirectord = read_ldirectord(top)
+    notify = read_notify(top, failover, health_checks)
     nat = read_nat(top)
     firewall = read_firewall(top)
-    reader = Services(mistakes, hosts, nat, is_checking=health_checks != "none")
+    reader = Services(mistakes, hosts, nat, health_checks=health_checks)
     reader.min_capacity = read_min_capacity(top, DEFAULT_MIN_CAPACITY)
     services = reader.services(top, forwarding, mark_range)
     directors = hosts.read_directors(failover, reader.vip_families())
@@ -97,6 +103,8 @@ def _cluster(description: object, mistakes: list[Mistake], hosts: Hosts, clients
         services=services,
     )
     check_instances(hosts, vrrp, nat, services, reader.vips)
+    if failover == "heartbeat":
+        check_nodes(top, heartbeat, directors, reader.vips)
     check_sorry_servers(hosts, reader.vips, reader.sorry.addresses)
     check_vips(hosts, reader.vips)
     NatRules(mistakes, nat, hosts, services).check(clients)
@@ -115,6 +123,8 @@ def _cluster(description: object, mistakes: list[Mistake], hosts: Hosts, clients
         known_addresses=_known_addresses(hosts, clients),
         owners=hosts.owners,
         drain_keeps_persistent_clients=top.flag("drain_keeps_persistent_clients", False),
+        heartbeat=heartbeat,
+        ldirectord=ldirectord,
     )
 
 

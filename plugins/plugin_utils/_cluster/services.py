@@ -12,6 +12,7 @@ from .ftp import ftp_helper
 from .health import QUORUM_KEYS, HealthChecks
 from .hosts import Hosts
 from .inventory import Address
+from .ldirectord import check_service
 from .marks import chosen_marks
 from .mistakes import Mistake, listed, shown
 from .model import (
@@ -60,13 +61,13 @@ _TO_CHOOSE = 0
 class Services:
     """Reads services; what is wrong with them goes to ``mistakes``."""
 
-    def __init__(self, mistakes: list[Mistake], hosts: Hosts, nat: Nat, *, is_checking: bool = True) -> None:
+    def __init__(self, mistakes: list[Mistake], hosts: Hosts, nat: Nat, *, health_checks: str = "keepalived") -> None:
         self.mistakes = mistakes
         self.hosts = hosts
-        self.health = HealthChecks(mistakes, is_checking=is_checking)
+        self.health = HealthChecks(mistakes, health_checks)
         reach = Reach(hosts, nat)
         self.members = RealServers(mistakes, hosts, reach)
-        self.sorry = SorryServers(hosts, reach, is_checking=is_checking)
+        self.sorry = SorryServers(hosts, reach, is_checking=health_checks != "none")
         #: Where each VIP, name and mark was said first.
         self.vips: dict[str, str] = {}
         self.names: dict[str, str] = {}
@@ -148,6 +149,8 @@ class Services:
         if name is None or ports is None or not vips:
             return []
         check = self.with_port_of_real_servers(section, check, setting, every_real_server)
+        if self.health.engine == "ldirectord":
+            check_service(section, vips, protocol, mark is not None, one_packet, check, every_real_server)
         return [
             Service(
                 name=name,

@@ -50,10 +50,17 @@ def read_sync(
             "There is no standby that could learn connections: failover is none.",
             "Leave it out, or write failover: keepalived.",
         )
-    elif health_checks == "none":
+    elif failover != "keepalived":
         top.note(
             "connection_sync",
-            "keepalived starts it beside its health checks only (run with 2.2.7), and health_checks is none.",
+            f"keepalived starts it beside VRRP, and failover is {failover}.",
+            "Leave it out and start it with the module ipvs_sync, or write failover: keepalived.",
+        )
+    elif health_checks != "keepalived":
+        top.note(
+            "connection_sync",
+            f"keepalived starts it beside its health checks only (run with 2.2.7), and health_checks is "
+            f"{health_checks}.",
             "Leave it out and start it with the module ipvs_sync, or write health_checks: keepalived.",
         )
     if mixed is not None:

@@ -175,7 +175,7 @@ def _instance_of(vrrp: Vrrp, vip: str) -> str:
 def vrrp_plan(director: Director, cluster: Cluster, places: Places) -> dict[str, t.Any]:
     """The variable ``director_vrrp``; empty without VRRP."""
     source = director.source
-    if source is None:
+    if source is None or cluster.failover != "keepalived":
         return {}
     vrrp = cluster.vrrp
     interface = director.host.interface_of(source)

@@ -42,7 +42,11 @@ INSTALLED = (
 # What the roles install: the packages and all that they need lie in an apt repository inside the image.
 OFFERED = ("keepalived", "ipvsadm")
 # What tests install, and the networks' managers that a scenario may name: the same, without what they recommend.
-OFFERED_ALONE = ("ifupdown", "network-manager", "netplan.io", "wrk")
+OFFERED_ALONE = (
+    *("ifupdown", "network-manager", "netplan.io", "wrk"),
+    # libnet-inet6glue-perl: what ldirectord needs to check a web server over IPv6.
+    *("heartbeat", "ldirectord", "libnet-inet6glue-perl"),
+)
 MASKED = (
     *("apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "fstrim.timer"),
     *("e2scrub_reap.service", "logrotate.timer", "getty@tty1.service", "getty.target"),

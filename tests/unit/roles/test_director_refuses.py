@@ -73,7 +73,7 @@ def test_a_program_of_root_that_everybody_may_run_is_taken(tmp_path: Path) -> No
 
 def test_a_program_that_is_not_there_is_named(tmp_path: Path) -> None:
     said = run(tmp_path, "programs.yml", {"director_notify": {"script": ["/usr/bin/no-such-program"]}})
-    assert "cannot let keepalived run /usr/bin/no-such-program: there is no such file" in said
+    assert "cannot run /usr/bin/no-such-program as keepalived_script: there is no such file" in said
 
 
 @pytest.mark.parametrize(("mode", "words"), [(0o777, "-rwxrwxrwx"), (0o700, "-rwx------")])

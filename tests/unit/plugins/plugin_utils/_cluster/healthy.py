@@ -138,7 +138,12 @@ def _be_director(seen: dict[str, t.Any], plan: t.Any, *, is_active: bool) -> Non
     for each in look["interfaces"]:
         each["forwarding"] = each["effective"]["forwarding"] = 1
     look["kernel_modules"] = dict.fromkeys(wanted["director_kernel_modules"], True)
-    units = ["keepalived", "lvs-cluster-rules"]
+    shared = {"heartbeat": ("authkeys", "ha.cf", "haresources"), "ldirectord": ("ldirectord.cf",)}
+    daemons = {wanted["director_failover"], wanted["director_health_checks"]}
+    if wanted["director_failover"] != "heartbeat":
+        daemons.add("keepalived")
+    seen["checksums"] = {f"/etc/ha.d/{name}": name for daemon in sorted(daemons) for name in shared.get(daemon, ())}
+    units = [*sorted(daemons - {"none"}), "lvs-cluster-rules"]
     units += ["lvs-cluster-table"] if wanted["director_health_checks"] == "none" else []
     look["services"] = {unit: {"active": True, "enabled": True} for unit in units}
     look["files"] = {

@@ -140,6 +140,8 @@ def test_the_example_gives_each_host_the_variables_of_its_role() -> None:
             "director_fwmarks": [],
             "director_nat": {"masquerade": [], "mappings": [], "source_nat": [], "helpers": []},
             "director_firewall": {},
+            "director_heartbeat": {},
+            "director_ldirectord": {},
             "director_kernel_modules": ["ip_vs", "ip_vs_rr", "ip_vs_wlc"],
             "director_sysctls": {"net.ipv4.vs.expire_nodest_conn": 1, "net.ipv4.vs.expire_quiescent_template": 1},
         },

@@ -16,6 +16,8 @@ from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster import (
     answers,
     firewall,
     health,
+    heartbeat,
+    ldirectord,
     model,
     nat,
     notify,
@@ -47,6 +49,9 @@ TABLES = {
     "`connection_sync`": "connection_sync",
     "`notify`": "notify",
     "`notify.mail`": "notify.mail",
+    "`heartbeat`": "heartbeat",
+    "`heartbeat.links[]`": "heartbeat.links[0]",
+    "`ldirectord`": "ldirectord",
     "`nat`": "nat",
     "`nat.mappings[]`": "nat.mappings[0]",
     "`firewall`": "firewall",
@@ -88,15 +93,30 @@ WORDS = {
     "`vrrp.router_id`",
     "`224.0.0.81`; `ff02::81` where directors speak VRRP by IPv6",
     "the kernel's choice, by the interface's MTU",
-    "keepalived at the director",
     "random bytes",
     "the real server's address",
     "the director's name",
+    "half of `deadtime`",
+    "30, or twice `deadtime` if that is more",
+    "one of type `ucast`",
+    "`ucast`: that of the address; needed with `bcast`",
+    "those of the inventory",
+    "needed with `serial`",
+    "the sender's user at the director",
+    "`false`; with ldirectord always true",
+    "`false`; with ldirectord `true`",
+    "none; needed with `mysql` and `pgsql`",
+    "nothing; needed with `ftp`",
+    "`/`; needed with `ftp`",
+    "`.`; needed with ldirectord",
+    "`SOA`; needed with ldirectord",
 }
 #: One description that has every kind of mapping.
 WHOLE = description(
     service(check={"type": "http", "urls": [{"path": "/"}]}, real_servers=[{"host": "rs1"}]),
     vrrp={"router_id": 7, "instances": [{"name": "other", "router_id": 8, "vips": ["192.0.2.100"]}]},
+    heartbeat={"links": [{"type": "bcast", "interface": "eth1"}]},
+    ldirectord={"fork": True},
     connection_sync={"sync_id": 7},
     notify={"mail": {"to": "a@example.org"}},
     nat={"gateway": "192.0.2.10/24", "mappings": [{"external": "192.0.2.113", "internal": "192.0.2.21"}]},
@@ -145,7 +165,21 @@ def _keys_of_the_schema() -> dict[str, _Keys]:
             seen[path] = _Keys(*(tuple(keys.get(kind, ())) for kind in _Keys._fields))
 
     with pytest.MonkeyPatch.context() as patch:
-        for module in (schema, services, real_servers, health, answers, nat, firewall, vrrp, sync, notify):
+        rooms = (
+            schema,
+            services,
+            real_servers,
+            health,
+            answers,
+            nat,
+            firewall,
+            vrrp,
+            sync,
+            notify,
+            heartbeat,
+            ldirectord,
+        )
+        for module in rooms:
             patch.setattr(module, "Section", Recorder)
         with contextlib.suppress(DescriptionError):  # no VIP is left for the first instance
             read_cluster(WHOLE, DIRECTORS, REAL_SERVERS)
@@ -176,13 +210,6 @@ def test_every_key_that_is_not_supported_yet_is_named(key: str) -> None:
     assert f"`{key}`" in _section("Not supported yet")
 
 
-@pytest.mark.parametrize("word", re.findall(r"`(\w+): (\w+)`", _section("Not supported yet")))
-def test_every_value_that_is_called_not_supported_yet_is_refused_so(word: tuple[str, str]) -> None:
-    key, value = word
-    with pytest.raises(DescriptionError, match=f"{key} {value} is not supported yet"):
-        read_cluster(description(**{key: yaml.safe_load(value)}), DIRECTORS, REAL_SERVERS)
-
-
 def _type_with(keys: dict[str, object]) -> str:
     """A type of check that has these keys."""
     own = {"record": "dns", "name": "dns", "require_reply": "udp", "payload": "udp"}
@@ -197,6 +224,11 @@ def _with(path: str, keys: dict[str, object]) -> object:
     whole: dict[str, t.Callable[[], object]] = {
         "": lambda: description(**keys),
         "vrrp": lambda: description(vrrp={"router_id": model.DEFAULT_VRRP.router_id, **keys}),
+        "heartbeat": lambda: description(heartbeat={"port": 694, **keys}),
+        "heartbeat.links[0]": lambda: description(
+            heartbeat={"links": [{"type": "serial", "device": "/dev/ttyS0", **keys}]}
+        ),
+        "ldirectord": lambda: description(ldirectord={**keys}, notify={"mail": {"to": "a@example.org"}}),
         "nat": lambda: description(nat, nat={**NAT, **keys}),
         "nat.mappings[0]": lambda: description(nat, nat={**NAT, "mappings": [{**mapping, **keys}]}),
         "firewall": lambda: description(firewall=keys),
@@ -249,6 +281,7 @@ def test_the_documented_default_is_what_a_key_that_is_left_out_means(path: str, 
         ("", "failover", model.FAILOVER),
         ("", "health_checks", model.HEALTH_CHECKS),
         ("", "forwarding", model.FORWARDING),
+        ("heartbeat.links[0]", "type", model.LINK_TYPES),
         ("nat", "local_clients", model.LOCAL_CLIENTS),
         ("firewall.accept[0]", "protocol", model.ACCEPTED_PROTOCOLS),
         ("services[0]", "forwarding", model.FORWARDING),
@@ -283,6 +316,10 @@ def test_every_allowed_value_is_named(path: str, key: str, values: tuple[str, ..
         ("connection_sync", "ttl", (1, 255)),
         ("connection_sync", "max_length", (model.MIN_SYNC_LENGTH, model.MAX_SYNC_LENGTH)),
         ("notify.mail", "port", (1, 65535)),
+        ("heartbeat", "keepalive", (0.1, 3600)),
+        ("heartbeat", "deadtime", (0.1, 3600)),
+        ("heartbeat", "port", (1, 65535)),
+        ("ldirectord", "emailalertfreq", (0, 86400)),
         ("services[0]", "persistence", (0, model.MAX_PERSISTENCE)),
         ("services[0]", "fwmark", (1, model.MAX_FWMARK)),
         ("services[0]", "tunnel_port", (1, 65535)),
