@@ -48,7 +48,7 @@ from collections.abc import Callable, Mapping
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.capacity import change_refusals
-from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.observed import tables_from_hostvars
+from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.observations import tables_from_hostvars
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.plain import plain
 
 

@@ -65,7 +65,10 @@ _value:
       type: list
       elements: str
     drain:
-      description: The C(files) to write, each with its number, and for each director the C(services) that these change.
+      description:
+        - The C(files) to write, each with its number, and for each director the C(services) that these change.
+        - C(maintenance) are the files for ldirectord, true for those that come and false for those that go, and
+          C(seconds) is how long it takes ldirectord to come to them.
       type: dict
     undrain:
       description: For each step the same; a file without a number goes.
@@ -80,8 +83,8 @@ _value:
   sample:
     mistakes: []
     refusals: []
-    drain: {files: {web@rs1: -65535}, services: {lb1: []}}
-    undrain: [{files: {web@rs1: null}, services: {lb1: []}}]
+    drain: {files: {web@rs1: -65535}, maintenance: {}, seconds: 32, services: {lb1: []}}
+    undrain: [{files: {web@rs1: null}, maintenance: {}, seconds: 32, services: {lb1: []}}]
     drained: {lb1: {web@rs1: -65535}}
     left: {lb1: {active: 3, persistent: 0, text: 3 active connections in web, open: [web], absent: []}}
 """
@@ -102,7 +105,12 @@ from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.drains import
     written_steps,
     wrong_names,
 )
-from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.observed import (
+from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.maintenance import (
+    maintenance_change,
+    maintenance_mistakes,
+    patience,
+)
+from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.observations import (
     tables_from_hostvars,
     unread_tables,
 )
@@ -128,13 +136,19 @@ def cluster_drain(
     drain = drain_of(services, str(real_server), str(service))
     tables, watched = tables_from_hostvars(directors, hostvars)
     mistakes = unread_tables(directors, hostvars)
-    if first.get("director_health_checks") == "keepalived":
+    owner = first.get("director_health_checks")
+    step_count = int(plain(steps))
+    if owner == "keepalived":
         mistakes += unwatched(drain, watched)
+    elif owner == "ldirectord":
+        mistakes += maintenance_mistakes(drain, services, step_count)
 
     def step(files: Mapping[str, int | None]) -> dict[str, t.Any]:
         numbers = {name: number or 0 for name, number in files.items()}
         return {
             "files": dict(files),
+            "maintenance": maintenance_change(drain, files) if owner == "ldirectord" else {},
+            "seconds": patience(drain),
             "services": {name: changed_services(drain, table, numbers) for name, table in tables.items()},
         }
 
@@ -151,7 +165,7 @@ def cluster_drain(
         "mistakes": mistakes,
         "refusals": drain_refusals(services, tables, drain.destinations),
         "drain": step(dict.fromkeys(drain.files, DRAINED)),
-        "undrain": [step(files) for files in written_steps(drain, int(plain(steps)), lowest)],
+        "undrain": [step(files) for files in written_steps(drain, step_count, lowest)],
         "drained": drained,
         "left": {
             name: {

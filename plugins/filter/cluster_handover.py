@@ -22,7 +22,8 @@ options:
   hostvars:
     description:
       - The variables of the directors. Read are C(lvs_table) (a result of M(lvs.cluster.ipvs_info)) and C(lvs_host) (of
-        M(lvs.cluster.host_info) with the service C(keepalived) and the lines C(track_file) of C(keepalived.conf)).
+        M(lvs.cluster.host_info) with the daemons of the plan as services, and the lines C(track_file) of
+        C(keepalived.conf)).
     type: dict
     required: true
   to:
@@ -70,7 +71,7 @@ _value:
       type: list
       elements: str
     during:
-      description: The number that each director adds to its priority while the VIPs move.
+      description: The number that each director adds to its priority while the VIPs move; empty with heartbeat.
       type: dict
     after:
       description: The number that each director keeps after it.
@@ -91,12 +92,12 @@ from collections.abc import Callable, Mapping
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.handover import daemons_from, handover, macs_of
-from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.observed import (
-    View,
+from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.observations import (
     observations_from_hostvars,
     tables_from_hostvars,
 )
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.plain import plain
+from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.view import View
 
 
 def cluster_handover(

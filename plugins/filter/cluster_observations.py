@@ -61,7 +61,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.observed import observations_from_hostvars
+from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.observations import observations_from_hostvars
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.plain import plain
 
 

@@ -74,9 +74,10 @@ from collections.abc import Callable, Mapping
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.drains import drains_from_hostvars
-from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.observed import View, observations_from_hostvars
+from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.observations import observations_from_hostvars
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.plain import plain
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.status import status_lines, status_values
+from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.view import View
 
 
 def cluster_status(

@@ -26,7 +26,9 @@ options:
     type: str
     default: ""
   drains:
-    description: The files of drains on the director, as C(grep -H) prints them. What is drained is written so.
+    description:
+      - The files of drains on the director, as C(grep -H) prints them, and with them those in ldirectord's maintenance
+        directory. What is drained is written so.
     type: list
     elements: str
     default: []
@@ -74,6 +76,10 @@ _value:
       description: Files of drains that belong to no described real server.
       type: list
       elements: str
+    maintenance:
+      description: The files in ldirectord's maintenance directory, true for those that the drains need, false for those
+        of an earlier drain that have to go.
+      type: dict
   sample:
     services:
       - address: 192.0.2.100
@@ -95,6 +101,7 @@ _value:
     scope: [192.0.2.100]
     reweighed: []
     forgotten: []
+    maintenance: {}
 """
 
 import typing as t
@@ -104,6 +111,7 @@ from ansible.errors import AnsibleFilterError
 
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.drain_files import drains_read
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.drains import drain_names, offset_table
+from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.maintenance import maintenance_files
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.plain import plain
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.table import (
     owned,
@@ -119,7 +127,8 @@ def cluster_table(services: object, remembered: str = "", drains: object = ()) -
         raise AnsibleFilterError("cluster_table: its input must be the director_services of a director's plan.")
     described = table_services(given)
     before = remembered_services(plain(remembered))
-    drained = drains_read(plain(drains) or ())
+    lines = plain(drains) or ()
+    drained = drains_read(lines)
     written = table_services(offset_table(given, drained))
     return {
         "services": written,
@@ -127,6 +136,7 @@ def cluster_table(services: object, remembered: str = "", drains: object = ()) -
         "scope": owned(described, before),
         "reweighed": reweighed_services(described, before, written),
         "forgotten": sorted(drained.keys() - drain_names(given)),
+        "maintenance": maintenance_files(given, drained, lines),
     }
 
 

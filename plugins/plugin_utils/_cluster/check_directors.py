@@ -10,7 +10,17 @@ from collections.abc import Iterator, Sequence
 from .check_filters import two_masters, vrrp_drops
 from .finding import Finding
 from .mistakes import listed
-from .observed import SHARED_FILES, TABLE_UNIT, SeenHost, ServiceKey, Values, View, destinations_of, normal, version_of
+from .observed import (
+    SHARED_FILES,
+    TABLE_UNIT,
+    SeenHost,
+    ServiceKey,
+    Values,
+    destinations_of,
+    normal,
+    version_of,
+)
+from .view import View
 
 
 def check_unreachable_hosts(view: View) -> Iterator[Finding]:

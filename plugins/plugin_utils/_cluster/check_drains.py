@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from .drain_files import drain_name
 from .finding import Finding
 from .mistakes import listed
-from .observed import View
+from .view import View
 
 
 def check_drains(view: View) -> Iterator[Finding]:

@@ -11,7 +11,15 @@ from collections.abc import Iterator
 
 from .finding import Finding
 from .mistakes import listed
-from .observed import KEEPALIVED_CONF, SeenHost, Values, View, has_port, version_of, vips_of
+from .observed import (
+    KEEPALIVED_CONF,
+    SeenHost,
+    Values,
+    has_port,
+    version_of,
+    vips_of,
+)
+from .view import View
 
 #: The outer packets of a tunnel, in words of the module host_info, by type and IP version outside.
 _TUNNEL_WORDS = {

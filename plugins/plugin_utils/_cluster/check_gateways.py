@@ -10,7 +10,15 @@ from collections.abc import Iterator
 
 from .finding import Finding, Found, broken, named
 from .mistakes import listed
-from .observed import SeenHost, ServiceKey, Values, View, forwarding_of, normal, version_of
+from .observed import (
+    SeenHost,
+    ServiceKey,
+    Values,
+    forwarding_of,
+    normal,
+    version_of,
+)
+from .view import View
 
 
 def check_default_gateways(view: View) -> Iterator[Finding]:

@@ -11,12 +11,10 @@ from collections.abc import Iterator, Sequence
 from .finding import Finding, Found, broken, named
 from .mistakes import listed
 from .observed import (
-    Attempts,
     DestinationKey,
     SeenHost,
     ServiceKey,
     Values,
-    View,
     connections_of,
     described_destinations,
     destinations_of,
@@ -25,6 +23,7 @@ from .observed import (
     vips_of,
 )
 from .probe import CERTAIN_SHARE, is_sharing
+from .view import Attempts, View
 
 
 def check_probe(view: View) -> Iterator[Finding]:

@@ -14,7 +14,6 @@ from .observed import (
     SeenHost,
     ServiceKey,
     Values,
-    View,
     checked_port,
     forwarding_of,
     is_ftp_data,
@@ -23,6 +22,7 @@ from .observed import (
     version_of,
     vips_of,
 )
+from .view import View
 
 
 def check_hidden_vips(view: View) -> Iterator[Finding]:

@@ -9,7 +9,14 @@ from collections.abc import Iterator
 
 from .finding import Finding, Found
 from .mistakes import listed
-from .observed import RULES_SCRIPT, RULES_UNIT, SeenHost, ServiceKey, View, is_mark
+from .observed import (
+    RULES_SCRIPT,
+    RULES_UNIT,
+    SeenHost,
+    ServiceKey,
+    is_mark,
+)
+from .view import View
 
 _WHAT = {
     "fwmark": "Its packet marks are",

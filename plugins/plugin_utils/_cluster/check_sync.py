@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from .check_filters import rules_about
 from .finding import Finding
 from .mistakes import listed
-from .observed import SeenHost, Values, View
+from .observed import SeenHost, Values
+from .view import View
 
 _REMEDY = (
     "Read journalctl -u keepalived and ipvsadm -Ln --daemon there, see that the interface is up and has an address, "

@@ -18,7 +18,6 @@ from .observed import (
     SeenHost,
     ServiceKey,
     Values,
-    View,
     checked_port,
     described_destinations,
     destinations_of,
@@ -27,6 +26,7 @@ from .observed import (
     key_text,
     normal,
 )
+from .view import View
 
 _FILES = {"keepalived": "keepalived.conf", "ldirectord": "ldirectord.cf"}
 

@@ -10,7 +10,16 @@ from collections.abc import Iterator, Sequence
 from .check_packets import counted
 from .finding import Finding, Found, broken, named
 from .mistakes import listed
-from .observed import SeenHost, ServiceKey, Values, View, described_destinations, forwarding_of, normal, version_of
+from .observed import (
+    SeenHost,
+    ServiceKey,
+    Values,
+    described_destinations,
+    forwarding_of,
+    normal,
+    version_of,
+)
+from .view import View
 
 #: Devices that the kernel makes with the module. They take packets only when nobody made a better one.
 _FALLBACKS = ("tunl0", "gre0", "ip6tnl0", "ip6gre0")

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from .mistakes import listed
-from .observed import ServiceKey, View
+from .observed import ServiceKey
+from .view import View
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,8 @@ from .check_sync import check_sync_daemons, check_sync_filters
 from .check_tables import check_table_at_boot, check_tables
 from .check_tunnels import check_tunnel_arrivals, check_tunnels
 from .finding import Finding, Found
-from .observed import Values, View
+from .observed import Values
+from .view import View
 
 #: What is wrong in itself.
 CAUSES: tuple[Callable[[View], Iterator[Finding]], ...] = (

@@ -7,6 +7,8 @@ With keepalived each director adds the number in a small file to its VRRP priori
 a number under -253 puts it out of the election: it gives everything up at once, and afterwards the new one keeps the
 addresses. With ``preempt`` the number has to stay, or the first director would take them back; a low priority lets the
 other one take over before this one lets go.
+
+heartbeat has a command for it (hb_standby), and between two directors nobody else has to yield.
 """
 
 from __future__ import annotations
@@ -18,7 +20,15 @@ from dataclasses import dataclass, field
 from .capacity import Table
 from .drains import host_of
 from .mistakes import closest, listed, shown
-from .observed import DestinationKey, SeenHost, ServiceKey, Values, View, destinations_of, key_of
+from .observed import (
+    DestinationKey,
+    SeenHost,
+    ServiceKey,
+    Values,
+    destinations_of,
+    key_of,
+)
+from .view import View
 
 #: Added to a priority of 1 to 254 it makes the least one; one less is no priority any more (keepalived.conf(5)).
 LEAST = -253
@@ -58,7 +68,7 @@ def handover(
         for name in (to, away)
         if name and name not in names
     ]
-    if not mistakes and view.failover != "keepalived":
+    if not mistakes and view.failover == "none":
         mistakes = ["There is one director only, and nobody to hand over to: failover is none."]
     holders = {vip: [director.name for director in view.holders(vip)] for vip in view.floating}
     active = list(dict.fromkeys(name for found in holders.values() for name in found))
@@ -78,7 +88,8 @@ def handover(
     found = Handover(active=active[0], target=target)
     if found.is_needed:
         found.refusals = _refusals(view, found, watched, daemons)
-        _numbers(view, found)
+        if view.failover == "keepalived":
+            _numbers(view, found)
     return found
 
 
@@ -101,13 +112,15 @@ def _refusals(
     target, active = view.hosts[found.target], view.hosts[found.active]
     if not target.was_read:
         return [f"{target.name} cannot be reached."]
-    refusals = []
-    if not target.is_daemon_active:
-        refusals.append(f"keepalived does not run on {target.name}.")
+    refusals = [
+        f"{daemon} does not run on {target.name}." for daemon in target.needed_daemons if not target.is_active(daemon)
+    ]
+    if view.failover == "heartbeat" and not active.is_daemon_active:
+        refusals.append(f"heartbeat does not run on {active.name}, and cannot let the VIPs go.")
     deaf = [
         each.name for each in view.looked_at_directors if f"track_file {YIELD} {{" not in watched.get(each.name, ())
     ]
-    if deaf:
+    if deaf and view.failover == "keepalived":
         refusals.append(
             f"keepalived on {listed(deaf, 'and')} cannot be told to yield yet: run site.yml, which changes that."
         )

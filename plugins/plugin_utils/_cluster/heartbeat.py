@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 
+from .daemons import Heartbeat, Link
 from .inventory import Address, parse_address
 from .mistakes import listed, shown
-from .model import LINK_TYPES, Director, Heartbeat, Link
+from .model import LINK_TYPES, Director
 from .section import Section
 
 _KEYS = (

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from .daemons import Ldirectord
 from .inventory import Address
 from .mistakes import listed
-from .model import Check, Ldirectord, RealServer
+from .model import Check, RealServer
 from .section import Section
 
 #: Checks that speak over the service's own protocol, be it tcp or udp.

@@ -9,8 +9,8 @@ import re
 import typing as t
 
 from .commands import read_command
+from .daemons import Mail, Notify
 from .mistakes import shown
-from .model import Mail, Notify
 from .section import Section
 
 #: What can stand in a configuration file without quotes; not all that RFC 5322 allows.

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import typing as t
 
+from .daemons import Link
 from .heartbeat import link_address, link_interface, node_of
-from .model import Cluster, Director, Link
+from .model import Cluster, Director
 
 
 def heartbeat_plan(director: Director, cluster: Cluster) -> dict[str, t.Any]:

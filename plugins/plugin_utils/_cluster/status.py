@@ -14,13 +14,13 @@ from .observed import (
     DestinationKey,
     SeenHost,
     Values,
-    View,
     described_destinations,
     destinations_of,
     key_of,
     key_text,
     vips_of,
 )
+from .view import View
 
 _KINDS = ("active_connections", "inactive_connections", "persistent_connections")
 
@@ -54,7 +54,8 @@ def _director_text(view: View, director: SeenHost) -> str:
     state = (
         "active" if held and len(held) == len(view.floating) else f"holds {listed(held, 'and')}" if held else "standby"
     )
-    return state if director.is_daemon_active else f"{state}, but keepalived does not run"
+    stopped = [daemon for daemon in director.needed_daemons if not director.is_active(daemon)]
+    return f"{state}, but {listed(stopped, 'and')} {'do' if stopped[1:] else 'does'} not run" if stopped else state
 
 
 def _heading(view: View) -> list[str]:

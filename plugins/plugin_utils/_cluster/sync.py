@@ -8,10 +8,17 @@ from __future__ import annotations
 import typing as t
 from collections.abc import Sequence
 
+from .daemons import Sync
 from .hosts import Hosts
 from .inventory import parse_address
 from .mistakes import directors_listed, shown
-from .model import MAX_SYNC_LENGTH, MIN_SYNC_LENGTH, Cluster, Director, Service, Sync
+from .model import (
+    MAX_SYNC_LENGTH,
+    MIN_SYNC_LENGTH,
+    Cluster,
+    Director,
+    Service,
+)
 from .section import Section, is_interface_name
 
 #: The kernel's own group, and one beside it for directors that speak IPv6 with each other.

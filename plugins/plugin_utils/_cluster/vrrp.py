@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 from collections.abc import Mapping, Sequence
 
+from .daemons import Instance, Vrrp
 from .hosts import Hosts
 from .mistakes import closest, directors_listed, listed, shown
 from .model import (
@@ -18,10 +19,8 @@ from .model import (
     MIN_ADVERT,
     Cluster,
     Director,
-    Instance,
     Nat,
     Service,
-    Vrrp,
 )
 from .nat import external_addresses, uses_nat
 from .places import Places

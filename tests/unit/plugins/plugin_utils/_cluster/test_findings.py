@@ -9,7 +9,7 @@ import typing as t
 import pytest
 
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.findings import cluster_findings
-from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.observed import observations_from_hostvars
+from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.observations import observations_from_hostvars
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.probe import probe_connections
 from ansible_collections.lvs.cluster.tests.unit.plugins.plugin_utils._cluster.example import (
     DIRECTORS,

@@ -7,9 +7,10 @@ import typing as t
 
 import pytest
 
+from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.daemons import Vrrp
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.inventory import Host, Interface
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.mistakes import DescriptionError
-from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.model import MAX_DIRECTORS, Check, Vrrp
+from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.model import MAX_DIRECTORS, Check
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.schema import read_cluster
 from ansible_collections.lvs.cluster.tests.unit.plugins.plugin_utils._cluster.example import (
     DIRECTORS,
