@@ -19,6 +19,7 @@ from kernel_tools import run_program, seen_table
 
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.compile import compile_cluster
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.inventory import Host
+from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.maintenance import maintenance_name
 
 ROLE = Path(__file__).parents[2] / "roles" / "director"
 VIP, FIRST, SECOND, SORRY = "192.0.2.100", "192.0.2.21", "192.0.2.22", "192.0.2.99"
@@ -181,7 +182,7 @@ def test_a_dead_real_server_gets_weight_zero_and_its_own_weight_when_it_is_back(
     await_weights(UP)
 
 
-@pytest.mark.parametrize("name", [f"{FIRST}:80", FIRST])
+@pytest.mark.parametrize("name", [maintenance_name(FIRST, 80), FIRST])
 def test_a_file_in_the_maintenance_directory_takes_a_real_server_out_until_it_is_gone(
     daemon: Daemon, name: str
 ) -> None:
