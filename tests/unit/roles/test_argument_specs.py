@@ -39,6 +39,17 @@ def test_an_input_without_default_is_required(role: Path) -> None:
 
 
 @pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+def test_a_mapping_that_may_be_empty_requires_nothing_in_it(role: Path) -> None:
+    may_be_empty = {name: option for name, option in _options(role).items() if option.get("default") == {}}
+    assert [
+        f"{name}.{key}"
+        for name, option in may_be_empty.items()
+        for key, inner in option.get("options", {}).items()
+        if inner.get("required")
+    ] == []
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
 def test_inputs_start_with_the_name_of_the_role(role: Path) -> None:
     assert [name for name in _options(role) if not re.match(rf"{role.name}_\w", name)] == []
 
