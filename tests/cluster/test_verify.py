@@ -98,6 +98,28 @@ def test_without_clients_the_controller_sends_the_packets(tmp_path):
     assert "No service answers from here" in run.output
 
 
+def test_what_drops_adverts_packets_or_answers_is_named_before_it_does_harm(active, standby):
+    with all_broken(
+        (active, "iptables -I INPUT -p vrrp -j DROP", "iptables -D INPUT -p vrrp -j DROP"),
+        (standby, f"iptables -I INPUT -d {VIP} -j DROP", f"iptables -D INPUT -d {VIP} -j DROP"),
+        ("rs1", "sysctl -qw net.ipv4.conf.eth0.arp_announce=0", "sysctl -qw net.ipv4.conf.eth0.arp_announce=2"),
+        ("rs1", "ip route add default via 192.0.2.12", "ip route del default"),
+        # So narrow that the others' addresses are not in it: this host could not be reached any more.
+        ("rs2", f"ip address add {VIP}/30 dev lo", f"ip address del {VIP}/30 dev lo"),
+    ):
+        found = findings()
+        # Each version of iptables has a name of its own for the protocol.
+        adverts = ssh(active, "iptables -S INPUT | grep -E -- '-p (vrrp|112) '").strip()
+    assert_named(
+        found,
+        (active, f"drops the adverts of the other directors: iptables {adverts}"),
+        (standby, f"drops what clients send to {VIP}: iptables -A INPUT -d {VIP}/32 -j DROP"),
+        ("rs1", "arp_announce is 0"),
+        ("rs1", f"Its default gateway is 192.0.2.12 of lb2, so what it answers from {VIP}"),
+        ("rs2", f"{VIP} has the prefix length 30 instead of 32"),
+    )
+
+
 def test_what_a_check_does_not_see_is_named_and_so_are_a_strict_configuration_and_a_sysctl(active, standby, tmp_path):
     """Users are dropped, the health check is not: that of the cluster asks the server's own address, the described one
     another port."""

@@ -117,6 +117,12 @@ def test_routes_lose_what_ip_prints_and_does_not_take_and_the_best_comes_first()
             id="somebody has set ours again with other words",
         ),
         pytest.param(
+            host("default via 192.0.2.1 dev eth0 onlink", record=Record((OURS,))),
+            [Gateway(OURS.address, "eth0", 1)],
+            [SET[:-1] + "1", "ip -4 route delete default via 192.0.2.1 dev eth0 onlink"],
+            id="the same with another metric",
+        ),
+        pytest.param(
             host("default via 192.0.2.77 dev eth0", record=Record((OURS,), replaced=((4, OLD),))),
             [],
             [],
