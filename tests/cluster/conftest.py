@@ -11,20 +11,21 @@ from pathlib import Path
 import pytest
 from drive import EXAMPLE, SSH_CONFIG, active_director, playbook
 
-#: The example that must stand in the lab, for tests of another one than direct-pair, and a VIP of it.
-OTHER_EXAMPLES = {
-    "test_verify_nat.py": "nat-two-arm",
-    "test_verify_one_arm.py": "nat-one-arm",
-    "test_verify_tunnel.py": "tunnel",
-    "test_verify_marks.py": "fwmark",
-    "test_verify_ftp.py": "ftp",
+#: The examples that a file of tests is for, where that is not direct-pair alone, and a VIP of them.
+EXAMPLES = {
+    "test_verify_nat.py": {"nat-two-arm"},
+    "test_verify_one_arm.py": {"nat-one-arm"},
+    "test_verify_tunnel.py": {"tunnel"},
+    "test_verify_marks.py": {"fwmark"},
+    "test_verify_ftp.py": {"ftp"},
+    "test_faults.py": {"direct-pair", "heartbeat-pair"},
 }
 VIPS = {"nat-two-arm": "198.51.100.10", "ftp": "198.51.100.21"}
 STANDING = EXAMPLE.parent.name
 collect_ignore = [
     path.name
     for path in Path(__file__).parent.glob("test_*.py")
-    if OTHER_EXAMPLES.get(path.name, "direct-pair") != STANDING
+    if STANDING not in EXAMPLES.get(path.name, {"direct-pair"})
 ]
 
 

@@ -177,3 +177,83 @@ class Traffic:
         if self.report is None:
             raise RuntimeError("The traffic has not ended yet.")
         return self.report
+
+
+class Curl:
+    """Requests counted by curl on the client, from entering the block to its end; each on a connection of its own.
+
+    One after the other, `rate` a second at most. Afterwards `requests` and `failed` are there, and in `errors` curl's
+    own words for what failed.
+    """
+
+    def __init__(self, url: str = f"http://{VIP}/", *, rate: int = 100, most: int = 50_000, timeout: float = 2) -> None:
+        words = ("curl", "--silent", "--rate", f"{rate}/s", "--max-time", timeout, "--header", "Connection: close")
+        words += ("--output", "/dev/null", "--write-out", "%{http_code} %{errormsg}\n", f"{url}?[1-{most}]")
+        # A file, and not a pipe: curl writes a line for each request into it, whatever becomes of who reads.
+        self.script = (
+            f"{shlex.join(map(str, words))} </dev/null >/run/curl.$$ & p=$!; "
+            "echo started; cat >/dev/null; kill $p; wait $p; sort /run/curl.$$ | uniq -c; rm /run/curl.$$"
+        )
+        self.requests = self.failed = 0
+        self.errors: dict[str, int] = {}
+
+    def __enter__(self) -> Curl:
+        self.process = subprocess.Popen(
+            ["ssh", "-F", SSH_CONFIG, "client", self.script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        assert self.process.stdout is not None
+        if self.process.stdout.readline() != "started\n":
+            raise RuntimeError("curl did not start on the client.")
+        return self
+
+    def __exit__(self, *reason: object) -> None:
+        for line in self.process.communicate(timeout=60)[0].splitlines():
+            count, code, error = [*line.split(maxsplit=2), ""][:3]
+            self.requests += int(count)
+            if code != "200":
+                self.errors[f"{code} {error}".strip()] = int(count)
+        self.failed = sum(self.errors.values())
+
+    def __str__(self) -> str:
+        return f"{self.failed} of {self.requests} requests failed {self.errors or ''}".strip()
+
+
+class Connections:
+    """Established connections from the client to the VIP, held by curl from entering the block until they have ended.
+
+    `downloads` long ones that never pause, and `idle` ones that carry a request every six seconds and nothing else.
+    Afterwards `whole` says how many of them went on to their end without a new connection.
+    """
+
+    SECONDS = 40
+    RATE = 15_000
+
+    def __init__(self, address: str = VIP, *, downloads: int = 100, idle: int = 100) -> None:
+        self.downloads, self.idle, self.whole = downloads, idle, 0
+        size = self.RATE * self.SECONDS
+        long = ("curl", "--silent", "--parallel", "--parallel-immediate", "--parallel-max", downloads)
+        long += ("--limit-rate", self.RATE, "--output", "/dev/null", "--write-out", "%{http_code} %{size_download}\n")
+        requests = self.SECONDS // 6 + 1
+        pausing = ("curl", "--silent", "--rate", "10/m", "--max-time", 20, "--output", "/dev/null")
+        pausing += ("--write-out", "%{http_code}:%{num_connects} ", f"http://{address}/?[1-{requests}]")
+        self.good = (f"200 {size}", " ".join(("200:1", *["200:0"] * (requests - 1))))
+        self.script = (
+            f"{shlex.join(map(str, (*long, f'http://{address}/bytes/{size}#[1-{downloads}]')))} & "
+            f"for i in $(seq {idle}); do {{ echo $({shlex.join(map(str, pausing))}); }} & done; wait"
+        )
+
+    def __enter__(self) -> Connections:
+        self.process = subprocess.Popen(
+            ["ssh", "-F", SSH_CONFIG, "client", self.script],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        return self
+
+    def __exit__(self, *reason: object) -> None:
+        self.lines = self.process.communicate(timeout=240)[0].splitlines()
+        self.whole = sum(line.strip() in self.good for line in self.lines)
+
+    def __str__(self) -> str:
+        return f"{self.whole} of {self.downloads + self.idle} established connections went on to their end"

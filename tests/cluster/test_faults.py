@@ -1,0 +1,60 @@
+# SPDX-FileCopyrightText: 2026 The lvs.cluster contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whatever fails in a pair comes back by itself, and who did not fail is not harmed. Judges: curl, ipvsadm, ip."""
+
+from __future__ import annotations
+
+import pytest
+from drive import EXAMPLE, Connections, active_director, await_that, lab, ssh
+from events import (
+    DIRECTOR_FAULTS,
+    REAL_SERVER_FAULTS,
+    Fault,
+    Ill,
+    await_whole,
+    fall_ill,
+    killed,
+    killed_on_standby,
+    suffer,
+)
+
+HEARTBEAT = EXAMPLE.parent.name == "heartbeat-pair"
+UNITS = ("heartbeat", "ldirectord") if HEARTBEAT else ("keepalived",)
+KILLS = tuple(kind(unit) for unit in UNITS for kind in (killed, killed_on_standby))
+
+
+@pytest.fixture(autouse=True)
+def whole() -> None:
+    await_whole()
+
+
+@pytest.mark.parametrize("fault", [*DIRECTOR_FAULTS, *KILLS], ids=lambda fault: fault.name)
+def test_a_pair_comes_back_by_itself(fault: Fault) -> None:
+    outcome = suffer(fault)
+    print(f"{fault.name}: during {outcome.during}; after {outcome.after}; whole after {outcome.seconds:.1f} s")
+    assert outcome.requests > 200
+    if fault.unharmed:
+        assert outcome.failed == 0, outcome
+
+
+@pytest.mark.parametrize("ill", REAL_SERVER_FAULTS, ids=lambda ill: ill.name)
+def test_a_real_server_that_fails_is_left_out_and_comes_back(ill: Ill) -> None:
+    outcome = fall_ill(ill)
+    print(f"{ill.name}: out after {outcome.out:.1f} s, back after {outcome.back:.1f} s; until then {outcome.before}")
+    assert set(outcome.settled.answers) == {"rs2"}, outcome
+    assert outcome.settled.failed == 0, outcome
+
+
+@pytest.mark.skipif(HEARTBEAT, reason="connections are synchronised with keepalived only")
+def test_established_connections_survive_a_power_cut_of_the_active_director(active, standby) -> None:
+    with Connections() as connections:
+        await_that(
+            lambda: int(ssh(standby, "ipvsadm -Lnc | grep -c ESTABLISHED", check=False) or 0) >= 200,
+            f"{standby} knows of 200 connections",
+        )
+        lab("cut", active)
+    print(connections)
+    assert connections.whole == 200, connections.lines
+    lab("start", active)
+    await_whole()
+    assert active_director() == standby

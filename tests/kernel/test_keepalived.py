@@ -1,0 +1,154 @@
+# SPDX-FileCopyrightText: 2026 The lvs.cluster contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""keepalived with the configuration that the role writes, on a real table: every kind of check, seen by ipvsadm."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import jinja2
+import pytest
+import yaml
+from answering import KINDS, NAME, WELL
+from kernel_tools import run_program
+
+from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.compile import compile_cluster
+from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.inventory import Host
+
+ROLE = Path(__file__).parents[2] / "roles" / "director"
+FIRST, SECOND = "192.0.2.21", "192.0.2.22"
+PACE = {"interval": 1, "retries": 0, "timeout": 2}
+CHECKS: dict[str, dict[str, object]] = {
+    "said": {"type": "tcp", "send": "PING\r\n", "expect": "+PONG"},
+    "regex": {"type": "http", "path": "/health", "regex": "all is [Ww]ell"},
+    "digest": {"type": "http", "digest": hashlib.md5(WELL, usedforsecurity=False).hexdigest()},
+    "https": {"type": "https", "virtualhost": NAME},
+    "smtp": {"type": "smtp", "helo": "lb1.example.org"},
+    "dns": {"type": "dns", "name": NAME, "record": "A"},
+    "udp": {"type": "udp", "payload": "0102", "require_reply": "2a"},
+    "command": {"type": "command", "command": ["FOLDER/command", "%h"]},
+}
+
+
+def destinations() -> dict[str, set[str]]:
+    """The real servers that are in the table with a weight, by kind."""
+    ports = {str(port): kind for kind, port in [*KINDS.items(), ("command", 7008)]}
+    found: dict[str, set[str]] = {kind: set() for kind in CHECKS}
+    for line in run_program("ipvsadm", "-Sn").splitlines():
+        words = line.split()
+        if words[0] == "-a" and words[words.index("-w") + 1] != "0":
+            found[ports[words[2].rpartition(":")[2]]].add(words[words.index("-r") + 1].rpartition(":")[0])
+    return found
+
+
+def await_destinations(wanted: set[str]) -> None:
+    deadline = time.monotonic() + 60
+    while set(map(frozenset, destinations().values())) != {frozenset(wanted)}:
+        assert time.monotonic() < deadline, f"{json.dumps(destinations(), default=sorted)} and not {wanted} everywhere"
+        time.sleep(0.2)
+
+
+def configuration(folder: Path) -> str:
+    services = [
+        {
+            "name": kind,
+            "vip": "192.0.2.100",
+            "ports": [KINDS.get(kind, 7008)],
+            "protocol": "udp" if kind in {"dns", "udp"} else "tcp",
+            "check": {**json.loads(json.dumps(check).replace("FOLDER", str(folder))), **PACE},
+            "real_servers": [{"host": "rs1", "address": FIRST}, {"host": "rs2", "address": SECOND}],
+        }
+        for kind, check in CHECKS.items()
+    ]
+    plan = compile_cluster(
+        {"failover": "none", "services": services}, [Host("lb1", ("192.0.2.11",), interface="lan")], []
+    )["lb1"]["vars"]
+    given = {
+        **yaml.safe_load((ROLE / "defaults/main.yml").read_text(encoding="utf-8")),
+        **yaml.safe_load((ROLE / "vars/main.yml").read_text(encoding="utf-8")),
+        **plan,
+        # No such user on a machine without the role.
+        "__director_script_user": "root",
+        "__director_check_program": str(folder / "check-answer"),
+        "__director_has_programs": True,
+        "__director_left_out": [],
+        "__director_gateways": [],
+        "ansible_managed": "Ansible",
+        "inventory_hostname": "lb1",
+    }
+    template = jinja2.Environment(trim_blocks=True, keep_trailing_newline=True, loader=jinja2.FileSystemLoader(ROLE))
+    template.filters.update(
+        comment=lambda text: f"# {text}",
+        flatten=lambda rows: [x for row in rows for x in (row if isinstance(row, list) else [row])],
+    )
+    return template.get_template("templates/keepalived.conf.j2").render(**given)
+
+
+@pytest.fixture
+def servers(tmp_path: Path) -> Iterator[Path]:
+    """Two real servers in a network namespace; the folder that makes their services ill."""
+    for command in (
+        "ip netns add rs",
+        "ip link add lan type veth peer name eth0 netns rs",
+        "ip address add 192.0.2.11/24 dev lan",
+        "ip link set lan up",
+        f"ip -n rs address add {FIRST}/24 dev eth0",
+        f"ip -n rs address add {SECOND}/24 dev eth0",
+        "ip -n rs link set eth0 up",
+        "ip -n rs link set lo up",
+    ):
+        run_program(*command.split())
+    certificate = tmp_path / "certificate.pem"
+    words = f"openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN={NAME}"
+    run_program(*words.split(), "-keyout", str(tmp_path / "key.pem"), "-out", str(certificate))
+    with certificate.open("a") as both:
+        both.write((tmp_path / "key.pem").read_text())
+    shutil.copy(ROLE / "files/check-answer", tmp_path)
+    command = tmp_path / "command"
+    command.write_text(f"#!/bin/sh\ntest ! -e {tmp_path}/command@$1\n")
+    command.chmod(0o755)
+    program = str(Path(__file__).with_name("answering.py"))
+    running = [
+        subprocess.Popen(
+            ["ip", "netns", "exec", "rs", sys.executable, program, address, str(certificate), str(tmp_path)]
+        )
+        for address in (FIRST, SECOND)
+    ]
+    yield tmp_path
+    for process in running:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture
+def keepalived(servers: Path) -> Iterator[subprocess.Popen[bytes]]:
+    file = servers / "keepalived.conf"
+    file.write_text(configuration(servers))
+    with (servers / "log").open("wb") as log:
+        words = ["keepalived", "--dont-fork", "--log-console", "--check", "--use-file", str(file)]
+        words += ["--pid", str(servers / "pid"), "--checkers_pid", str(servers / "checkers")]
+        daemon = subprocess.Popen(words, stdout=log, stderr=log)
+        yield daemon
+        daemon.terminate()
+        daemon.wait(30)
+    print((servers / "log").read_text())
+
+
+def test_every_kind_of_check_takes_an_ill_real_server_out_and_lets_it_in_again(
+    servers: Path, keepalived: subprocess.Popen[bytes]
+) -> None:
+    await_destinations({FIRST, SECOND})
+    for kind in CHECKS:
+        (servers / f"{kind}@{SECOND}").touch()
+    await_destinations({FIRST})
+    for kind in CHECKS:
+        (servers / f"{kind}@{SECOND}").unlink()
+    await_destinations({FIRST, SECOND})
+    assert keepalived.poll() is None
