@@ -187,8 +187,10 @@ class Curl:
     """
 
     def __init__(self, url: str = f"http://{VIP}/", *, rate: int = 100, most: int = 50_000, timeout: float = 2) -> None:
-        words = ("curl", "--silent", "--rate", f"{rate}/s", "--max-time", timeout, "--header", "Connection: close")
-        words += ("--output", "/dev/null", "--write-out", "%{http_code} %{errormsg}\n", f"{url}?[1-{most}]")
+        words = [
+            *("curl", "--silent", "--rate", f"{rate}/s", "--max-time", timeout, "--header", "Connection: close"),
+            *("--output", "/dev/null", "--write-out", "%{http_code} %{errormsg}\n", f"{url}?[1-{most}]"),
+        ]
         # A file, and not a pipe: curl writes a line for each request into it, whatever becomes of who reads.
         self.script = (
             f"{shlex.join(map(str, words))} </dev/null >/run/curl.$$ & p=$!; "
@@ -231,14 +233,19 @@ class Connections:
     def __init__(self, address: str = VIP, *, downloads: int = 100, idle: int = 100) -> None:
         self.downloads, self.idle, self.whole = downloads, idle, 0
         size = self.RATE * self.SECONDS
-        long = ("curl", "--silent", "--parallel", "--parallel-immediate", "--parallel-max", downloads)
-        long += ("--limit-rate", self.RATE, "--output", "/dev/null", "--write-out", "%{http_code} %{size_download}\n")
+        long = [
+            *("curl", "--silent", "--parallel", "--parallel-immediate", "--parallel-max", downloads),
+            *("--limit-rate", self.RATE, "--output", "/dev/null", "--write-out", "%{http_code} %{size_download}\n"),
+            f"http://{address}/bytes/{size}#[1-{downloads}]",
+        ]
         requests = self.SECONDS // 6 + 1
-        pausing = ("curl", "--silent", "--rate", "10/m", "--max-time", 20, "--output", "/dev/null")
-        pausing += ("--write-out", "%{http_code}:%{num_connects} ", f"http://{address}/?[1-{requests}]")
+        pausing = [
+            *("curl", "--silent", "--rate", "10/m", "--max-time", 20, "--output", "/dev/null"),
+            *("--write-out", "%{http_code}:%{num_connects} ", f"http://{address}/?[1-{requests}]"),
+        ]
         self.good = (f"200 {size}", " ".join(("200:1", *["200:0"] * (requests - 1))))
         self.script = (
-            f"{shlex.join(map(str, (*long, f'http://{address}/bytes/{size}#[1-{downloads}]')))} & "
+            f"{shlex.join(map(str, long))} & "
             f"for i in $(seq {idle}); do {{ echo $({shlex.join(map(str, pausing))}); }} & done; wait"
         )
 

@@ -248,7 +248,7 @@ def fall_ill(ill: Ill, *, gone: Mapping[str, str] | None = None) -> Illness:
         start = time.monotonic()
         ill.begin()
         for name in DIRECTORS:
-            await_that(lambda name=name: weights(name) == without, f"{name} has taken rs1 out: {ill.name}")  # type: ignore[misc]
+            await_that(lambda name=name: weights(name) == without, f"{name} has taken rs1 out: {ill.name}")
         out = time.monotonic() - start
     with Traffic(interval=0.02, timeout=3) as settled:
         time.sleep(3)

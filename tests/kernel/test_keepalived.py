@@ -111,9 +111,9 @@ def servers(tmp_path: Path) -> Iterator[Path]:
     with certificate.open("a") as both:
         both.write((tmp_path / "key.pem").read_text())
     shutil.copy(ROLE / "files/check-answer", tmp_path)
-    command = tmp_path / "command"
-    command.write_text(f"#!/bin/sh\ntest ! -e {tmp_path}/command@$1\n")
-    command.chmod(0o755)
+    script = tmp_path / "command"
+    script.write_text(f"#!/bin/sh\ntest ! -e {tmp_path}/command@$1\n")
+    script.chmod(0o755)
     program = str(Path(__file__).with_name("answering.py"))
     running = [
         subprocess.Popen(
