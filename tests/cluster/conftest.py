@@ -19,6 +19,7 @@ EXAMPLES = {
     "test_verify_marks.py": {"fwmark"},
     "test_verify_ftp.py": {"ftp"},
     "test_faults.py": {"direct-pair", "heartbeat-pair"},
+    "test_both_active.py": {"keepalived-pair"},
 }
 VIPS = {"nat-two-arm": "198.51.100.10", "ftp": "198.51.100.21"}
 STANDING = EXAMPLE.parent.name
