@@ -52,7 +52,7 @@ def check_tables(view: View, found: Found) -> Iterator[Finding]:
                 + (", not even on reload." if view.owner == "keepalived" else ".")
                 if view.is_checked
                 else "It was flushed (ipvsadm -C), and nobody puts it back by himself.",
-                f"Run {view.mend} there."
+                f"Run site.yml again: {view.owner} then learns them anew."
                 if view.is_checked
                 else f"Run site.yml again, or systemctl restart {TABLE_UNIT} there, which adds what the last run left.",
                 breaks=view.carried_by(director),

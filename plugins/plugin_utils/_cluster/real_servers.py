@@ -115,7 +115,7 @@ class RealServers:
             doubles.add(index)
             section.note(
                 f"real_servers[{index}]",
-                f"{host} is the same real server as real_servers[{first}].",
+                f"{shown(host)} is the same real server as real_servers[{first}].",
                 "Name each real server once in a service.",
             )
 

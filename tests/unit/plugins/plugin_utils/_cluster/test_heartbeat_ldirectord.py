@@ -410,12 +410,12 @@ def test_a_real_server_of_weight_zero_is_one_that_ldirectord_has_taken_out() -> 
     assert "ldirectord's journal says why" in findings[0]["remedy"]
 
 
-def test_a_flushed_table_is_mended_by_a_reload_of_ldirectord() -> None:
+def test_a_flushed_table_is_mended_by_site() -> None:
     compiled, look = seen()
     look["hosts"]["lb2"]["ipvs"]["services"] = []
     (finding,) = [each for each in cluster_findings(compiled, look) if each["host"] == "lb2"]
     assert "behind ldirectord's back" in finding["cause"]
-    assert "systemctl reload ldirectord" in finding["remedy"]
+    assert "site.yml" in finding["remedy"]
 
 
 #: What both engines can do is described in one way.
