@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from drive import EXAMPLE, SSH_CONFIG, active_director, playbook
+from drive import ADDRESS, EXAMPLE, SSH_CONFIG, active_director, playbook
 
-#: The examples that a file of tests is for, where that is not direct-pair alone, and a VIP of them.
+#: The examples that a file of tests is for, where that is not direct-pair alone.
 EXAMPLES = {
     "test_verify_nat.py": {"nat-two-arm"},
     "test_verify_one_arm.py": {"nat-one-arm"},
@@ -19,9 +19,9 @@ EXAMPLES = {
     "test_verify_marks.py": {"fwmark"},
     "test_verify_ftp.py": {"ftp"},
     "test_faults.py": {"direct-pair", "heartbeat-pair"},
+    "test_connections.py": {"direct-pair", "nat-two-arm"},
     "test_both_active.py": {"keepalived-pair"},
 }
-VIPS = {"nat-two-arm": "198.51.100.10", "ftp": "198.51.100.21"}
 STANDING = EXAMPLE.parent.name
 collect_ignore = [
     path.name
@@ -50,7 +50,7 @@ def cluster() -> Iterator[None]:
 
 @pytest.fixture
 def active() -> str:
-    return active_director(VIPS.get(STANDING, "192.0.2.100"))
+    return active_director(ADDRESS)
 
 
 @pytest.fixture

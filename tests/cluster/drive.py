@@ -21,6 +21,8 @@ NAMESPACE = os.environ.get("LVS_LAB_NAME") or "lvs-lab"
 SSH_CONFIG = Path("/run/lvs-labs") / NAMESPACE / "ssh_config"
 VIP = "192.0.2.100"
 VIP6 = "2001:db8:2::100"
+#: A VIP of the example that stands in the lab.
+ADDRESS = {"nat-two-arm": "198.51.100.10", "ftp": "198.51.100.21"}.get(EXAMPLE.parent.name, VIP)
 DIRECTORS = ("lb1", "lb2")
 
 
