@@ -20,6 +20,7 @@ EXAMPLES = {
     "test_verify_ftp.py": {"ftp"},
     "test_faults.py": {"direct-pair", "heartbeat-pair"},
     "test_connections.py": {"direct-pair", "nat-two-arm"},
+    "test_heartbeat.py": {"heartbeat-pair"},
     "test_both_active.py": {"keepalived-pair"},
 }
 STANDING = EXAMPLE.parent.name

@@ -18,22 +18,24 @@ _MAILBOX = re.compile(r"[A-Za-z0-9_.+-]{1,64}@[A-Za-z0-9.-]{1,253}", re.ASCII)
 
 
 def read_notify(top: Section, failover: str, health_checks: str) -> Notify | None:
-    """Who is told; keepalived tells what it does, be it failover or health checks, and ldirectord sends mail."""
+    """Who is told: keepalived tells what it does, heartbeat runs a script, and ldirectord sends mail."""
     if not top.has("notify"):
         return None
     section = Section(top.mistakes, "notify", top.get("notify"), optional=("mail", "script"))
     mail = _mail(section) if section.has("mail") else None
     if mail is not None and health_checks == "ldirectord":
         _check_ldirectord(section, mail)
-    silent = f"failover is {failover} and health_checks {health_checks}"
-    if "keepalived" not in (failover, health_checks):
-        for key in ("script",) if health_checks == "ldirectord" else ("mail", "script"):
-            if section.has(key):
-                section.note(
-                    key,
-                    f"Nobody would {'run it' if key == 'script' else 'send it'}: {silent}.",
-                    "Leave it out, or write failover or health_checks: keepalived.",
-                )
+    engines = (failover, health_checks)
+    for key, verb, tellers in (
+        ("mail", "send", ("keepalived", "ldirectord")),
+        ("script", "run", ("keepalived", "heartbeat")),
+    ):
+        if section.has(key) and not set(tellers).intersection(engines):
+            section.note(
+                key,
+                f"Nobody would {verb} it: failover is {failover} and health_checks {health_checks}.",
+                "Leave it out, or write failover or health_checks: keepalived.",
+            )
     return Notify(mail=mail, script=read_command(section, "script"))
 
 

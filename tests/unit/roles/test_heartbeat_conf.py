@@ -26,9 +26,10 @@ ROLE = Path(__file__).parents[3] / "roles" / "director"
 NAMES = yaml.safe_load((ROLE / "vars/main.yml").read_text(encoding="utf-8"))
 
 
-def variables(**heartbeat: object) -> dict[str, t.Any]:
+def variables(notify: object = None, **heartbeat: object) -> dict[str, t.Any]:
     services = (service(), service(name="web6", vip=VIP6))
-    described = description(*services, failover="heartbeat", heartbeat=heartbeat)
+    more = {"notify": notify} if notify else {}
+    described = description(*services, failover="heartbeat", heartbeat=heartbeat, **more)
     plan = compile_cluster(described, DIRECTORS, REAL_SERVERS)["lb1"]["vars"]
     gateway = [{"address": "10.11.12.10", "prefix": 32, "interface": "eth1"}]
     given = {
@@ -36,13 +37,14 @@ def variables(**heartbeat: object) -> dict[str, t.Any]:
         **plan,
         "__director_gateways": gateway,
         "__director_secret": "s3cret",
+        "__director_notify_script": plan["director_notify"].get("script", []),
         "ansible_managed": "Ansible",
     }
     line = jinja2.Environment().from_string(NAMES["__director_resource_line"]).render(**given)
     return {**given, "__director_resources": line.split()}
 
 
-def lines(template: str, **heartbeat: object) -> list[str]:
+def lines(template: str, **heartbeat: t.Any) -> list[str]:
     room = jinja2.Environment(trim_blocks=True, keep_trailing_newline=True, loader=jinja2.FileSystemLoader(ROLE))
     room.filters.update(comment=lambda text: f"# {text}")
     text = room.get_template(f"templates/{template}.j2").render(**variables(**heartbeat))
@@ -82,6 +84,15 @@ def test_all_addresses_move_together_in_one_line_that_no_two_colons_cut() -> Non
         "IPaddr2::10.11.12.10/32/eth1",
     ]
     assert all(resource.count("::") == 1 for resource in line.split()[1:])
+
+
+def test_who_is_to_be_told_hears_last_and_with_no_rights() -> None:
+    told = {"script": ["/usr/local/bin/tell", "--where", "x"]}
+    (line,) = lines("haresources", notify=told)
+    assert line.split()[-1] == "lvs-notify::heartbeat"
+    text = " ".join(lines("lvs-notify", notify=told))
+    assert "setpriv --reuid keepalived_script --regid keepalived_script --clear-groups" in text
+    assert '/usr/local/bin/tell --where x INSTANCE "$1" "$2" 0 <' in text
 
 
 def test_authkeys_has_one_secret_by_sha1() -> None:

@@ -128,13 +128,6 @@ WRONG: list[tuple[str, object, str, str, str]] = [
     ),
     ("mail by another port", mailed(to="a@example.org", port=587), "notify.mail.port", "port 25 only", "Leave it"),
     (
-        "a script that nobody runs",
-        description(failover="heartbeat", health_checks="ldirectord", notify={"script": "/bin/tell"}),
-        "notify.script",
-        "Nobody would run it: failover is heartbeat and health_checks ldirectord",
-        "keepalived",
-    ),
-    (
         "a mail that nobody sends",
         description(failover="heartbeat", health_checks="none", notify={"mail": {"to": "a@example.org"}}),
         "notify.mail",
