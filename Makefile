@@ -43,7 +43,7 @@ test: ## everything that CI runs
 
 .PHONY: examples
 examples: ## every example in the lab, and what else is longer than CI has time for (root)
-	@$(RUN) packages venv build -- molecule:direct,sites -- molecule:two-networks,tunnel,nat-one-arm -- gateway cluster:test_no_checks.py,test_drain.py,test_leaving.py
+	@$(RUN) packages venv build -- molecule:direct,sites -- molecule:two-networks,tunnel,nat-one-arm -- gateway cluster:test_drain.py,test_faults.py,test_connections.py,test_engines.py,test_no_checks.py,test_leaving.py
 
 .PHONY: demo
 demo: ## build a cluster in the lab, show it, cut the power of its director (root)
