@@ -223,16 +223,20 @@ class Curl:
 
 
 class Connections:
-    """Established connections from the client to the VIP, held by curl from entering the block until they have ended.
+    """Established connections from the client to the VIP, held from entering the block until they have ended.
 
-    `downloads` long ones that never pause, and `idle` ones that carry a request every six seconds and nothing else.
-    Afterwards `whole` says how many of them went on to their end without a new connection.
+    `downloads` long ones by curl that never pause, and `idle` ones by nc that carry a request every six seconds and
+    nothing else. Afterwards `whole` says how many of them went on to their end; neither program connects anew.
     """
 
-    SECONDS = 40
-    RATE = 15_000
+    #: A download in seconds and bytes a second; far more than the buffers on the way hold.
+    SECONDS = 75
+    RATE = 8_000
+    #: Requests on an idle connection, and the seconds between two.
+    REQUESTS = 10
+    PAUSE = 6
 
-    def __init__(self, address: str = VIP, *, downloads: int = 100, idle: int = 100) -> None:
+    def __init__(self, address: str = VIP, *, downloads: int = 140, idle: int = 60) -> None:
         self.downloads, self.idle, self.whole = downloads, idle, 0
         size = self.RATE * self.SECONDS
         long = [
@@ -240,15 +244,11 @@ class Connections:
             *("--limit-rate", self.RATE, "--output", "/dev/null", "--write-out", "%{http_code} %{size_download}\n"),
             f"http://{address}/bytes/{size}#[1-{downloads}]",
         ]
-        requests = self.SECONDS // 6 + 1
-        pausing = [
-            *("curl", "--silent", "--rate", "10/m", "--max-time", 20, "--output", "/dev/null"),
-            *("--write-out", "%{http_code}:%{num_connects} ", f"http://{address}/?[1-{requests}]"),
-        ]
-        self.good = (f"200 {size}", " ".join(("200:1", *["200:0"] * (requests - 1))))
+        request = f"printf 'GET / HTTP/1.1\\r\\nHost: {address}\\r\\n\\r\\n'; sleep {self.PAUSE}"
+        pausing = f"for r in $(seq {self.REQUESTS}); do {request}; done | nc {address} 80 | grep -c '^HTTP/1.1 200'"
+        self.good = (f"200 {size}", str(self.REQUESTS))
         self.script = (
-            f"{shlex.join(map(str, long))} & "
-            f"for i in $(seq {idle}); do {{ echo $({shlex.join(map(str, pausing))}); }} & done; wait"
+            f"{shlex.join(map(str, long))} 2>/dev/null & for i in $(seq {idle}); do {{ {pausing}; }} & done; wait"
         )
 
     def __enter__(self) -> Connections:
@@ -261,7 +261,7 @@ class Connections:
         return self
 
     def __exit__(self, *reason: object) -> None:
-        self.lines = self.process.communicate(timeout=240)[0].splitlines()
+        self.lines = self.process.communicate(timeout=300)[0].splitlines()
         self.whole = sum(line.strip() in self.good for line in self.lines)
 
     def __str__(self) -> str:
