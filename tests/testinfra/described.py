@@ -143,6 +143,12 @@ class Example:
         """Every address that moves from director to director."""
         return [*self.vips, *(one.external for one in self.mappings), *self.gateways]
 
+    @property
+    def together(self) -> list[set[str]]:
+        """The floating addresses in groups, each of which is on one director at a time."""
+        shared = [set(map(str, one["vips"])) for one in self.cluster.get("vrrp", {}).get("instances", ())]
+        return [set(self.floating).difference(*shared), *shared]
+
     def address(self, host: str, family: str) -> str:
         given = [*as_list(self.hosts[host].get("lvs_address")), self.hosts[host]["ansible_host"]]
         return next(address for address in given if family_of(address) == family)
