@@ -56,9 +56,7 @@ class Talk(socketserver.BaseRequestHandler):
         assert isinstance(server, Listener)
         try:
             if server.kind == "smtp":
-                self.request.sendall(b"220 well\r\n" if server.well() else b"554 ill\r\n")
-                while words := self.request.recv(1000):
-                    self.request.sendall(b"221 bye\r\n" if words[:4].upper() == b"QUIT" else b"250 well\r\n")
+                self.mail(server)
                 return
             if server.context:
                 with server.context.wrap_socket(self.request, server_side=True) as talk:
@@ -67,6 +65,20 @@ class Talk(socketserver.BaseRequestHandler):
             self.request.sendall(answer(server.kind, self.request.recv(4096), server.well()))
         except OSError:
             pass
+
+    def mail(self, server: Listener) -> None:
+        """A mail server that keeps what it gets, in FOLDER/mails."""
+        self.request.sendall(b"220 well\r\n" if server.well() else b"554 ill\r\n")
+        with self.request.makefile("rb") as lines, server.file.with_name("mails").open("ab") as kept:
+            for line in lines:
+                if line.upper().startswith(b"QUIT"):
+                    self.request.sendall(b"221 bye\r\n")
+                    return
+                if line.upper().startswith(b"DATA"):
+                    self.request.sendall(b"354 go on\r\n")
+                    for said in iter(lines.readline, b".\r\n"):
+                        kept.write(said)
+                self.request.sendall(b"250 well\r\n")
 
 
 class Listener(socketserver.ThreadingTCPServer):

@@ -25,6 +25,8 @@ from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.inventory imp
 ROLE = Path(__file__).parents[2] / "roles" / "director"
 FIRST, SECOND = "192.0.2.21", "192.0.2.22"
 PACE = {"interval": 1, "retries": 0, "timeout": 2}
+#: The first real server's mail server keeps what it is sent.
+MAIL = {"to": "admin@example.org", "from": "lb1@example.org", "smtp_server": FIRST, "port": KINDS["smtp"]}
 CHECKS: dict[str, dict[str, object]] = {
     "said": {"type": "tcp", "send": "PING\r\n", "expect": "+PONG"},
     "regex": {"type": "http", "path": "/health", "regex": "all is [Ww]ell"},
@@ -55,6 +57,15 @@ def await_destinations(wanted: set[str]) -> None:
         time.sleep(0.2)
 
 
+def await_mail(folder: Path, *words: str) -> None:
+    deadline = time.monotonic() + 30
+    while not any(
+        all(word in mail for word in words) for mail in (folder / "mails").read_text(encoding="ascii").split("Subject:")
+    ):
+        assert time.monotonic() < deadline, (folder / "mails").read_text(encoding="ascii")
+        time.sleep(0.2)
+
+
 def configuration(folder: Path) -> str:
     services = [
         {
@@ -68,7 +79,9 @@ def configuration(folder: Path) -> str:
         for kind, check in CHECKS.items()
     ]
     plan = compile_cluster(
-        {"failover": "none", "services": services}, [Host("lb1", ("192.0.2.11",), interface="lan")], []
+        {"failover": "none", "services": services, "notify": {"mail": MAIL}},
+        [Host("lb1", ("192.0.2.11",), interface="lan")],
+        [],
     )["lb1"]["vars"]
     given = {
         **yaml.safe_load((ROLE / "defaults/main.yml").read_text(encoding="utf-8")),
@@ -141,13 +154,14 @@ def keepalived(servers: Path) -> Iterator[subprocess.Popen[bytes]]:
     print((servers / "log").read_text())
 
 
-def test_every_kind_of_check_takes_an_ill_real_server_out_and_lets_it_in_again(
+def test_every_kind_of_check_takes_an_ill_real_server_out_and_lets_it_in_again_and_mail_tells_of_it(
     servers: Path, keepalived: subprocess.Popen[bytes]
 ) -> None:
     await_destinations({FIRST, SECOND})
     for kind in CHECKS:
         (servers / f"{kind}@{SECOND}").touch()
     await_destinations({FIRST})
+    await_mail(servers, SECOND, "DOWN")
     for kind in CHECKS:
         (servers / f"{kind}@{SECOND}").unlink()
     await_destinations({FIRST, SECOND})
