@@ -37,7 +37,7 @@ def lab(*words: str) -> str:
 def ssh(machine: str, command: str, *, check: bool = True, seconds: float = 60) -> str:
     """Output of a shell command on a machine."""
     done = subprocess.run(
-        ["ssh", "-F", SSH_CONFIG, "-o", "ConnectTimeout=5", machine, command],
+        ["ssh", "-F", SSH_CONFIG, "-o", "ConnectTimeout=20", machine, command],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
