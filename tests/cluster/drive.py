@@ -236,7 +236,7 @@ class Connections:
     REQUESTS = 10
     PAUSE = 6
 
-    def __init__(self, address: str = VIP, *, downloads: int = 140, idle: int = 60) -> None:
+    def __init__(self, address: str = VIP, *, downloads: int = 170, idle: int = 30) -> None:
         self.downloads, self.idle, self.whole = downloads, idle, 0
         size = self.RATE * self.SECONDS
         long = [

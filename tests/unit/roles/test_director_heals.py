@@ -29,7 +29,7 @@ SEEN: dict[str, dict[str, t.Any]] = {
 
 def lost(*seen: dict[str, t.Any]) -> list[str]:
     room = jinja2.Environment()
-    given = {"director_services": DESCRIBED, "__director_table_seen": {"services": list(seen)}}
+    given: dict[str, t.Any] = {"director_services": DESCRIBED, "__director_table_seen": {"services": list(seen)}}
     # Ansible makes nothing at all of a loop without rounds.
     given["__director_service_keys"] = room.from_string(NAMES["__director_service_keys"]).render(**given) or None
     return room.from_string(NAMES["__director_services_lost_text"]).render(**given).split()
