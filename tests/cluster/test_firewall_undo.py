@@ -82,6 +82,11 @@ def timer() -> str:
     return ssh(HOST, f"systemctl is-active {TIMER}", check=False).strip()
 
 
+def is_restoring() -> bool:
+    state = ssh(HOST, "systemctl is-active lvs-cluster-undo-firewall.service", check=False).strip()
+    return state in ("active", "activating", "deactivating")
+
+
 @pytest.fixture(autouse=True)
 def nothing_left() -> Iterator[None]:
     assert rules() == []
@@ -99,6 +104,7 @@ def test_a_firewall_that_locks_everybody_out_goes_away_in_time():
     assert not is_reachable()
     await_that(is_reachable, "the director lets us in again", seconds=SECONDS + SLACK)
     assert time.monotonic() - begun > SECONDS / 2
+    await_that(lambda: not is_restoring(), "the change is taken back")
     assert rules() == []
     await_that(lambda: timer() == "inactive", "the timer has gone")
     assert "is taken back" in ssh(HOST, "journalctl -u lvs-cluster-undo-firewall")
@@ -127,5 +133,7 @@ def test_what_was_there_before_both_changes_comes_back():
     assert (again["changed"], again["undo"]) == (False, TIMER)
     assert firewall(**LOCKED)["changed"] is True
     assert not is_reachable()
+    # It lets us in as soon as the last change is taken back; the one before it follows.
     await_that(is_reachable, "the director lets us in again", seconds=SECONDS + SLACK)
+    await_that(lambda: timer() == "inactive" and not is_restoring(), "both changes are taken back")
     assert rules() == before

@@ -94,9 +94,12 @@ class Switch:
     def prepare(self, *, seconds: int) -> None:
         """To be called before the old state is read. Raises UndoError.
 
-        A switch that has gone off at this moment is awaited. With 0 seconds one that is armed is disarmed: what comes
-        is to last.
+        A switch that has gone off at this moment is awaited. One that is armed still has all its time again, so that it
+        does not go off between the reading of a state and its change. With 0 seconds it is disarmed: what comes is to
+        last.
         """
+        if seconds:
+            self.restart(seconds=seconds)
         program = self._module.get_bin_path("systemctl")
         if program and self._systemd.is_dir() and self.script.exists():
             if not seconds:

@@ -102,8 +102,6 @@ def test_a_change_without_a_switch_disarms_that_of_an_earlier_one(tmp_path: Path
     assert module.commands == []
     switch(module, tmp_path).arm(seconds=30, restore="echo first")
     module.commands.clear()
-    switch(module, tmp_path).prepare(seconds=30)
-    assert module.commands == []
     switch(module, tmp_path).prepare(seconds=0)
     assert module.commands == ["systemctl stop lvs-cluster-undo-firewall.timer"]
     assert not switch(module, tmp_path).is_armed()
@@ -125,6 +123,16 @@ def test_restart_does_nothing_when_it_is_not_armed(tmp_path: Path) -> None:
     assert module.commands == []
     switch(module, tmp_path).arm(seconds=30, restore="echo first")
     switch(module, tmp_path).restart(seconds=40)
+    assert "--on-active=40s" in module.commands[-1]
+    assert "echo first\n" in switch(module, tmp_path).script.read_text()
+
+
+def test_a_switch_does_not_go_off_between_the_reading_of_a_state_and_its_change(tmp_path: Path) -> None:
+    module = Module()
+    switch(module, tmp_path).prepare(seconds=40)
+    assert module.commands == []
+    switch(module, tmp_path).arm(seconds=30, restore="echo first")
+    switch(module, tmp_path).prepare(seconds=40)
     assert "--on-active=40s" in module.commands[-1]
     assert "echo first\n" in switch(module, tmp_path).script.read_text()
 
