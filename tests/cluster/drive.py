@@ -184,13 +184,25 @@ class Traffic:
 class Curl:
     """Requests counted by curl on the client, from entering the block to its end; each on a connection of its own.
 
-    One after the other, `rate` a second at most. Afterwards `requests` and `failed` are there, and in `errors` curl's
-    own words for what failed.
+    One after the other, `rate` a second at most; or `at_once` of them all the time, each a second long. Afterwards
+    `requests` and `failed` are there, and in `errors` curl's own words for what failed.
     """
 
-    def __init__(self, url: str = f"http://{VIP}/", *, rate: int = 100, most: int = 50_000, timeout: float = 2) -> None:
+    def __init__(
+        self,
+        url: str = f"http://{VIP}/",
+        *,
+        rate: int = 100,
+        at_once: int = 1,
+        most: int = 50_000,
+        timeout: float = 2,
+    ) -> None:
+        many = ["--parallel", "--parallel-immediate", "--parallel-max", at_once, "--limit-rate", 10_000]
+        if at_once > 1:
+            url += "bytes/10000"
         words = [
-            *("curl", "--silent", "--rate", f"{rate}/s", "--max-time", timeout, "--header", "Connection: close"),
+            *("curl", "--silent", *(many if at_once > 1 else ["--rate", f"{rate}/s"])),
+            *("--max-time", timeout, "--header", "Connection: close"),
             *("--output", "/dev/null", "--write-out", "%{http_code} %{errormsg}\n", f"{url}?[1-{most}]"),
         ]
         # A file, and not a pipe: curl writes a line for each request into it, whatever becomes of who reads.
@@ -264,5 +276,16 @@ class Connections:
         self.lines = self.process.communicate(timeout=300)[0].splitlines()
         self.whole = sum(line.strip() in self.good for line in self.lines)
 
+    def are_known(self, active: str, standby: str) -> bool:
+        """Whether all of them go through the active director, and the standby has heard of each of them."""
+        through, known = (_established(director) for director in (active, standby))
+        return len(through) >= self.downloads + self.idle and through <= known
+
     def __str__(self) -> str:
         return f"{self.whole} of {self.downloads + self.idle} established connections went on to their end"
+
+
+def _established(director: str) -> set[tuple[str, ...]]:
+    """Client, VIP and real server of each connection that a director knows as established."""
+    lines = map(str.split, ssh(director, "ipvsadm -Lnc").splitlines())
+    return {tuple(words[3:6]) for words in lines if words[2:3] == ["ESTABLISHED"]}

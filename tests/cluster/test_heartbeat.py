@@ -13,7 +13,7 @@ def told(director: str) -> list[str]:
 
 
 def test_a_failover_moves_the_vips_and_tells_of_it(active, standby):
-    with Curl() as curl:
+    with Curl(timeout=10) as curl:
         done = playbook("lvs.cluster.failover")
     assert done.code == 0, done.output
     print(f"planned failover by heartbeat: {curl}")
