@@ -23,6 +23,7 @@ filters() {
 }
 kernel() {
     ipvsadm -Sn 2>/dev/null | sed 's/^/ipvs /'
+    ipvsadm -L --daemon 2>/dev/null | sed 's/^/ipvs /'
     ip fou show 2>/dev/null | sed 's/^/fou /'
     cd /proc/sys/net || exit
     grep -s . ipv4/ip_forward ipv4/conf/all/* ipv4/conf/default/* ipv4/conf/lo/* ipv4/conf/eth*/* ipv6/conf/all/forwarding ipv6/conf/eth*/forwarding

@@ -197,13 +197,23 @@ class Curl:
         most: int = 50_000,
         timeout: float = 2,
     ) -> None:
-        many = ["--parallel", "--parallel-immediate", "--parallel-max", at_once, "--limit-rate", 10_000]
-        if at_once > 1:
-            url += "bytes/10000"
+        one = ["--rate", f"{rate}/s"]
+        many = [
+            "--no-progress-meter",
+            "--parallel",
+            "--parallel-immediate",
+            "--parallel-max",
+            at_once,
+            "--limit-rate",
+            10_000,
+        ]
+        # What follows # is not sent.
+        urls = f"{url}bytes/10000#[1-{most}]" if at_once > 1 else f"{url}?[1-{most}]"
         words = [
-            *("curl", "--silent", *(many if at_once > 1 else ["--rate", f"{rate}/s"])),
+            # Line by line: curl is ended in the midst of its work, and nothing of what it has seen may be lost.
+            *("stdbuf", "--output=L", "curl", "--silent", *(many if at_once > 1 else one)),
             *("--max-time", timeout, "--header", "Connection: close"),
-            *("--output", "/dev/null", "--write-out", "%{http_code} %{errormsg}\n", f"{url}?[1-{most}]"),
+            *("--output", "/dev/null", "--write-out", "%{http_code} %{errormsg}\n", urls),
         ]
         # A file, and not a pipe: curl writes a line for each request into it, whatever becomes of who reads.
         self.script = (

@@ -105,7 +105,7 @@ def test_a_failover_fails_no_request_and_keeps_the_drain(active, standby):
     assert f"The VIPs would move from {active} to {standby}, which is ready." in text(check)
     assert holders() == [active]
     before = {name: ssh(name, "ipvsadm -Sn") for name in DIRECTORS}
-    # Some of these have begun less than two seconds before the VIPs move, when the new director knows nothing of them yet.
+    # Some of these have begun just before the VIPs move, when the new director knows nothing of them yet.
     with Curl(at_once=40, timeout=10) as curl:
         done = run("failover")
     assert done.code == 0, done.output

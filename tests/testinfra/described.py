@@ -106,6 +106,13 @@ class Example:
         return {mover, self.cluster.get("health_checks", "keepalived")} - {"none"}
 
     @property
+    def synchronises(self) -> bool:
+        """Whether directors tell each other of connections; the kernel does not where a tunnel joins two families."""
+        families = {(service.family, family_of(m.address)) for service in self.services for m in service.members}
+        can = self.cluster.get("failover") != "none" and all(one == other for one, other in families)
+        return can and self.cluster.get("connection_sync", True) is not False
+
+    @property
     def client(self) -> str:
         return self.groups["clients"][0]
 

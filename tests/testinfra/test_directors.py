@@ -89,6 +89,13 @@ def test_the_daemons_run_now_and_at_boot_and_accept_their_configuration(director
             assert host.run(judge).rc == 0
 
 
+def test_connections_are_told_and_learnt_now_and_at_boot(director, machine, example):
+    host = machine(director)
+    running = [line.split()[0] for line in host.check_output("ipvsadm -L --daemon").splitlines() if "mcast" in line]
+    assert running == (["master", "backup"] if example.synchronises else [])
+    assert host.service("lvs-cluster-sync").is_enabled == example.synchronises
+
+
 def test_files_belong_to_root_with_narrow_modes(director, machine, example):
     wanted = {"/etc/modules-load.d/lvs-cluster.conf": 0o644, "/etc/sysctl.d/60-lvs-cluster.conf": 0o644}
     for daemon in example.daemons:

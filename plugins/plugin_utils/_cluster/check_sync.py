@@ -14,8 +14,8 @@ from .observed import SeenHost, Values
 from .view import View
 
 _REMEDY = (
-    "Read journalctl -u keepalived and ipvsadm -Ln --daemon there, see that the interface is up and has an address, "
-    "then run systemctl reload keepalived."
+    "See that the interface is up and has an address, then run systemctl restart lvs-cluster-sync there; what keeps it "
+    "from starting stands in journalctl -u lvs-cluster-sync."
 )
 
 #: Every director sends what passes through it and learns what the others send: a failover switches nothing.
@@ -25,8 +25,7 @@ _ROLES = ("master", "backup")
 def check_sync_daemons(view: View) -> Iterator[Finding]:
     for director in view.looked_at_directors:
         wanted = director.wanted.get("director_connection_sync") or {}
-        # A stopped keepalived and an unread table are named already.
-        if not wanted or director.daemons is None or not director.is_daemon_active:
+        if not wanted or director.daemons is None:  # an unread table is named already
             continue
         running = {str(daemon.get("role")): daemon for daemon in director.daemons}
         missing = [role for role in _ROLES if role not in running]
@@ -39,7 +38,7 @@ def check_sync_daemons(view: View) -> Iterator[Finding]:
                 director.name,
                 f"Connection synchronisation runs with {listed(dict.fromkeys(wrong), 'and')}.",
                 "The daemon was started by hand, or before the configuration changed.",
-                "Run systemctl reload keepalived there.",
+                "Run site.yml: it starts it anew as described.",
             )
 
 
@@ -51,7 +50,7 @@ def _missing(director: SeenHost, missing: list[str]) -> Finding:
         if missing[1:]
         else f"Nothing on it {what[missing[0]]} the other directors: the synchronisation daemon {missing[0]} does not "
         "run.",
-        "Its interface was not up when keepalived wanted to start it, or it was stopped by hand.",
+        "It was stopped by hand, or its interface is not up.",
         _REMEDY,
     )
 

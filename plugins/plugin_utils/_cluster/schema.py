@@ -97,7 +97,6 @@ def _cluster(description: object, mistakes: list[Mistake], hosts: Hosts, clients
         top,
         hosts,
         failover=failover,
-        health_checks=health_checks,
         router_id=vrrp.router_id,
         directors=directors,
         services=services,

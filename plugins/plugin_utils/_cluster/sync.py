@@ -32,7 +32,6 @@ def read_sync(
     hosts: Hosts,
     *,
     failover: str,
-    health_checks: str,
     router_id: int,
     directors: Sequence[Director],
     services: Sequence[Service],
@@ -43,8 +42,7 @@ def read_sync(
     value = top.get("connection_sync")
     mixed = _with_other_family(services)
     if value is None:
-        is_possible = failover == "keepalived" and health_checks == "keepalived" and mixed is None
-        return default if is_possible else None
+        return default if failover != "none" and mixed is None else None
     section = None
     if isinstance(value, dict):
         keys = ("interface", "sync_id", "group", "port", "ttl", "max_length")
@@ -55,20 +53,7 @@ def read_sync(
         top.note(
             "connection_sync",
             "There is no standby that could learn connections: failover is none.",
-            "Leave it out, or write failover: keepalived.",
-        )
-    elif failover != "keepalived":
-        top.note(
-            "connection_sync",
-            f"keepalived starts it beside VRRP, and failover is {failover}.",
-            "Leave it out and start it with the module ipvs_sync, or write failover: keepalived.",
-        )
-    elif health_checks != "keepalived":
-        top.note(
-            "connection_sync",
-            f"keepalived starts it beside its health checks only (run with 2.2.7), and health_checks is "
-            f"{health_checks}.",
-            "Leave it out and start it with the module ipvs_sync, or write health_checks: keepalived.",
+            "Leave it out, or write failover: keepalived or heartbeat.",
         )
     if mixed is not None:
         top.note(

@@ -48,7 +48,6 @@ def run(place: Path, tasks: str, given: dict[str, t.Any], *, path: str = "") -> 
         ),
         ("2.0.20", {"director_services": [{**SERVICE, "check": {"type": "ping"}}]}, ("check type ping (needs 2.1.0)",)),
         ("2.0.20", {"director_services": [{**SERVICE, "check": {"type": "tcp"}}]}, ()),
-        ("2.0.20", {"director_connection_sync": {"interface": "eth0"}}, ("connection_sync (needs 2.1.0)",)),
     ],
 )
 def test_what_an_installed_keepalived_cannot_do_is_refused_with_both_versions(

@@ -162,21 +162,6 @@ CASES: dict[str, tuple[t.Sequence[Host], dict[str, object]]] = {
             notify={"script": "/bin/true"},
         ),
     ),
-    "connections over IPv6": (V6_ONLY, description(service(vip=VIP6))),
-    "connections by a way of their own": (
-        DIRECTORS,
-        description(
-            connection_sync={
-                "interface": "eth0",
-                "sync_id": 7,
-                "group": "224.0.0.82",
-                "port": 8849,
-                "ttl": 2,
-                "max_length": 1400,
-            }
-        ),
-    ),
-    "no connections": (DIRECTORS, description(connection_sync=False)),
     **{
         scheduler: (
             DIRECTORS,
@@ -443,16 +428,9 @@ def test_a_director_can_be_told_to_yield_and_forgets_it_unless_it_would_take_the
 DIRECTIVES = [
     ("VIPs shared out", "preempt_delay 1000"),
     ("VIPs shared out", "down_timer_adverts 2"),
-    ("VIPs shared out", "lvs_sync_daemon eth0 id 51 port 8848 ttl 1 group 224.0.0.81"),
     ("VIPs shared out", 'notify "/bin/true"'),
     ("VIPs shared out", 'notify_down "/bin/true REAL_SERVER two/rs1 DOWN 1"'),
     ("VIPs shared out", "enable_script_security"),
-    ("plain", "lvs_sync_daemon eth0 id 51 port 8848 ttl 1 group 224.0.0.81"),
-    ("connections over IPv6", "lvs_sync_daemon eth0 id 51 port 8848 ttl 1 group ff02::81"),
-    (
-        "connections by a way of their own",
-        "lvs_sync_daemon eth0 id 7 port 8849 ttl 2 group 224.0.0.82 maxlen 1400",
-    ),
     ("who is told", "b+lvs@example.org"),
     ("who is told", "notification_email_from lb@example.org"),
     ("who is told", "smtp_server 127.0.0.1 2525"),
@@ -501,7 +479,6 @@ def test_vips_that_are_shared_out_are_in_an_instance_of_their_own_and_no_other()
 def test_nothing_is_run_or_told_unless_described() -> None:
     words = ("script_user", "notify", "smtp", "quorum", "alpha", "misc_path", "preempt_delay", "down_timer", "maxlen")
     assert [line for line in lines("plain") if any(word in line for word in words)] == []
-    assert [line for line in lines("no connections") + lines("one director") if "lvs_sync_daemon" in line] == []
 
 
 def test_keepalived_accepts_what_the_template_makes_of_every_kind_of_description(tmp_path: Path) -> None:

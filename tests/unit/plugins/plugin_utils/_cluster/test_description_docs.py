@@ -85,7 +85,7 @@ WORDS = {
     "needed with `tcp`, `udp` and `sctp`",
     "chosen where one is needed, else none",
     "its ports",
-    "true where keepalived does `failover` and `health_checks` and no tunnel joins two families",
+    "true where there is a standby and no tunnel joins two families",
     "`false`; true with `instances`",
     "three and a bit",
     "the second director, for the next instance the third, and so on in turn",

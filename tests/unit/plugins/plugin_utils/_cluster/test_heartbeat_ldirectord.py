@@ -134,20 +134,6 @@ WRONG: list[tuple[str, object, str, str, str]] = [
         "Nobody would send it",
         "keepalived",
     ),
-    (
-        "connections with heartbeat",
-        description(failover="heartbeat", connection_sync=True),
-        "connection_sync",
-        "beside VRRP, and failover is heartbeat",
-        "ipvs_sync",
-    ),
-    (
-        "connections with ldirectord",
-        description(health_checks="ldirectord", connection_sync=True),
-        "connection_sync",
-        "health_checks is ldirectord",
-        "ipvs_sync",
-    ),
     ("sctp", directed(protocol="sctp", check={"type": "none"}), "services[0].protocol", "knows no sctp", "keepalived"),
     (
         "one packet of a mark",
@@ -443,8 +429,6 @@ def test_what_both_engines_can_do_has_one_description_and_one_plan(check: dict[s
 
 @pytest.mark.parametrize("failover", ["keepalived", "heartbeat"])
 @pytest.mark.parametrize("health_checks", ["keepalived", "ldirectord", "none"])
-def test_connections_are_synchronised_where_keepalived_does_both_and_nowhere_else(
-    failover: str, health_checks: str
-) -> None:
+def test_connections_are_synchronised_whoever_moves_the_vips_and_checks(failover: str, health_checks: str) -> None:
     plan = plans(description(failover=failover, health_checks=health_checks))["lb1"]
-    assert bool(plan["director_connection_sync"]) == ((failover, health_checks) == ("keepalived", "keepalived"))
+    assert (plan["director_connection_sync"]["interface"], plan["director_connection_sync"]["sync_id"]) == ("eth0", 51)

@@ -444,7 +444,6 @@ def test_connections_are_synchronised_unless_nobody_could_or_the_kernel_would_no
     assert director("lb1", description(vrrp={"router_id": 7}))["director_connection_sync"]["sync_id"] == 7
     assert director("lb1", description(connection_sync=False))["director_connection_sync"] == {}
     assert director("lb1", description(WEB, {**TUNNELLED, "name": "far"}))["director_connection_sync"] == {}
-    assert director("lb1", description(health_checks="none"))["director_connection_sync"] == {}
     assert director("lb1", description(failover="none"), DIRECTORS[:1])["director_connection_sync"] == {}
 
 
@@ -556,13 +555,6 @@ def test_a_rule_that_drops_what_the_others_tell_is_named() -> None:
 
 def test_without_synchronisation_no_daemon_is_missed() -> None:
     assert findings(example_plans(connection_sync=False), lambda hosts: None) == []
-
-
-def test_connections_without_health_checks_are_a_mistake() -> None:
-    (found,) = mistakes(description(connection_sync={"sync_id": 7}, health_checks="none"))
-    assert found.path == "connection_sync"
-    assert "beside its health checks" in found.problem
-    assert "ipvs_sync" in found.remedy
 
 
 def test_connections_without_a_standby_are_a_mistake() -> None:

@@ -17,21 +17,18 @@ from typing import Any
 
 NAME = os.uname().nodename
 CHUNK = bytes(1 << 16)
-STALLED = 120  # seconds in which a client that reads slowly, or whose director has just failed, has to take one chunk
 
 
 class Answer(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    timeout = 10
+    timeout = 120  # seconds: a client may read slowly or pause, and its director fail meanwhile
 
     def do_GET(self) -> None:
         if self.path.startswith("/bytes/") and self.path[7:].isdigit():
             left = int(self.path[7:])
             self._head(left)
-            self.connection.settimeout(STALLED)
             while left and self.command == "GET":
                 left -= self.wfile.write(CHUNK[:left])
-            self.connection.settimeout(self.timeout)
         elif self.path == "/connection":
             address, port = self.request.getsockname()[:2]
             self._say(f"{NAME} {_plain(address)} {port} {_plain(self.client_address[0])}")
