@@ -30,9 +30,10 @@ def whole() -> None:
 
 @pytest.mark.parametrize("fault", [*DIRECTOR_FAULTS, *KILLS], ids=lambda fault: fault.name)
 def test_a_pair_comes_back_by_itself(fault: Fault) -> None:
-    outcome = suffer(fault)
+    # Not more than a starved real server can answer: who fails here is to fail by the fault.
+    outcome = suffer(fault, interval=0.05)
     print(f"{fault.name}: during {outcome.during}; after {outcome.after}; whole after {outcome.seconds:.1f} s")
-    assert outcome.requests > 200
+    assert outcome.requests > 50
     if fault.unharmed:
         assert outcome.failed == 0, outcome
 
