@@ -101,7 +101,7 @@ def test_authkeys_has_one_secret_by_sha1() -> None:
 
 def test_a_killed_heartbeat_gives_its_addresses_up_before_it_comes_back() -> None:
     text = "\n".join(lines("heartbeat.service.conf"))
-    assert re.search(r"ExecStopPost=.*SERVICE_RESULT.*ResourceManager givegroup lb1", text)
+    assert re.search(r"ExecStopPost=.*SERVICE_RESULT.*ResourceManager givegroup IPaddr2::192\.0\.2\.100/32/eth0", text)
     assert "Restart=on-failure" in text
     assert "ExecReload=/usr/libexec/heartbeat/heartbeat -r" in text
 
