@@ -131,7 +131,9 @@ DIRECTOR_FAULTS: tuple[Fault, ...] = (
 
 
 def killed(unit: str) -> Fault:
-    return Fault(f"{unit} of the active director killed (-9)", begin=lambda active, standby: kill(active, unit))
+    """heartbeat gives its addresses up before it comes back, because the other one takes them."""
+    name = f"{unit} of the active director killed (-9)"
+    return Fault(name, begin=lambda active, standby: kill(active, unit), moves=unit == "heartbeat")
 
 
 def killed_on_standby(unit: str) -> Fault:
