@@ -196,3 +196,4 @@ def test_maintenance_of_the_active_director_hands_over_first_and_fails_no_reques
     assert is_up(active)
     print(f"maintenance of the active director: {curl}")
     assert curl.failed == 0, curl.errors
+    assert curl.requests >= 200

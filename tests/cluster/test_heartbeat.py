@@ -17,6 +17,7 @@ def test_a_failover_moves_the_vips_and_tells_of_it(active, standby):
         done = playbook("lvs.cluster.failover")
     assert done.code == 0, done.output
     print(f"planned failover by heartbeat: {curl}")
+    assert curl.requests >= 200
     assert holders() == [standby]
     await_that(lambda: told(standby)[-1] == "INSTANCE heartbeat MASTER 0", f"{standby} tells that it has taken over")
     await_that(lambda: told(active)[-1] == "INSTANCE heartbeat BACKUP 0", f"{active} tells that it has given up")
@@ -35,3 +36,4 @@ def test_a_drain_lasts_over_a_restart_of_ldirectord_and_fails_no_request(standby
         await_whole()
     print(f"drain and undrain with ldirectord: {curl}")
     assert curl.failed == 0, curl.errors
+    assert curl.requests >= 200

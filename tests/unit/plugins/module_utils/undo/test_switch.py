@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -117,22 +118,15 @@ def test_once_it_is_stopped_the_next_change_has_its_own_old_state(tmp_path: Path
     assert [path.name for path in (tmp_path / "run/undo-firewall").iterdir()] == ["restore"]
 
 
-def test_restart_does_nothing_when_it_is_not_armed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("again", [Switch.restart, Switch.prepare])
+def test_one_that_is_armed_has_all_its_time_again_and_else_nothing_happens(
+    tmp_path: Path, again: Callable[..., None]
+) -> None:
     module = Module()
-    switch(module, tmp_path).restart(seconds=30)
+    again(switch(module, tmp_path), seconds=40)
     assert module.commands == []
     switch(module, tmp_path).arm(seconds=30, restore="echo first")
-    switch(module, tmp_path).restart(seconds=40)
-    assert "--on-active=40s" in module.commands[-1]
-    assert "echo first\n" in switch(module, tmp_path).script.read_text()
-
-
-def test_a_switch_does_not_go_off_between_the_reading_of_a_state_and_its_change(tmp_path: Path) -> None:
-    module = Module()
-    switch(module, tmp_path).prepare(seconds=40)
-    assert module.commands == []
-    switch(module, tmp_path).arm(seconds=30, restore="echo first")
-    switch(module, tmp_path).prepare(seconds=40)
+    again(switch(module, tmp_path), seconds=40)
     assert "--on-active=40s" in module.commands[-1]
     assert "echo first\n" in switch(module, tmp_path).script.read_text()
 
