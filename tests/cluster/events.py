@@ -36,8 +36,18 @@ def serves(address: str = VIP) -> bool:
     return "rs" in ssh("client", f"curl --silent --globoff --max-time 1 http://{host}/", check=False)
 
 
+def heartbeat_is_settled() -> bool:
+    """Each director's heartbeat hears the other one, and neither is about to move anything; true without heartbeat."""
+    for name, other in (DIRECTORS, DIRECTORS[::-1]):
+        asked = f"cl_status rscstatus; cl_status nodestatus {other}"
+        said = ssh(name, f"! systemctl --quiet is-enabled heartbeat 2>/dev/null || {{ {asked}; }}").split()
+        if said and not (len(said) == 2 and said[0] in {"all", "local", "foreign", "none"} and said[1] == "active"):
+            return False
+    return True
+
+
 def await_whole(seconds: float = 120) -> None:
-    """One active director, all addresses on it, both tables complete, both VIPs answer."""
+    """One active director, all addresses on it, both tables complete, both VIPs answer, no heartbeat starts anew."""
 
     def tables() -> bool:
         return all(weights(name) == REAL_SERVERS for name in DIRECTORS)
@@ -46,6 +56,7 @@ def await_whole(seconds: float = 120) -> None:
         return len(holders()) == 1 and holders() == holders(VIP6)
 
     await_that(tables, "both tables are complete", seconds=seconds)
+    await_that(heartbeat_is_settled, "the directors' heartbeats hear each other and move nothing", seconds=seconds)
     await_that(addresses, "one director holds all VIPs", seconds=seconds)
     await_that(lambda: serves() and serves(VIP6), "both VIPs answer", seconds=seconds)
 

@@ -18,7 +18,7 @@ _MAILBOX = re.compile(r"[A-Za-z0-9_.+-]{1,64}@[A-Za-z0-9.-]{1,253}", re.ASCII)
 
 
 def read_notify(top: Section, failover: str, health_checks: str) -> Notify | None:
-    """Who is told: keepalived tells what it does, heartbeat runs a script, and ldirectord sends mail."""
+    """Who is told: keepalived and heartbeat of what they do, ldirectord of real servers, by mail only."""
     if not top.has("notify"):
         return None
     section = Section(top.mistakes, "notify", top.get("notify"), optional=("mail", "script"))
@@ -27,7 +27,7 @@ def read_notify(top: Section, failover: str, health_checks: str) -> Notify | Non
         _check_ldirectord(section, mail)
     engines = (failover, health_checks)
     for key, verb, tellers in (
-        ("mail", "send", ("keepalived", "ldirectord")),
+        ("mail", "send", ("keepalived", "heartbeat", "ldirectord")),
         ("script", "run", ("keepalived", "heartbeat")),
     ):
         if section.has(key) and not set(tellers).intersection(engines):

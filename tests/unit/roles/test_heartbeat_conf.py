@@ -4,12 +4,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import typing as t
 from pathlib import Path
 
 import jinja2
+import pytest
 import yaml
 
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.compile import compile_cluster
@@ -79,9 +81,9 @@ def test_all_addresses_move_together_in_one_line_that_no_two_colons_cut() -> Non
     (line,) = lines("haresources")
     assert line.split() == [
         "lb1",
-        f"IPaddr2::{VIP}/32/eth0",
-        "lvs-address6::2001:db8:2_100/128/eth0",
-        "IPaddr2::10.11.12.10/32/eth1",
+        f"lvs-address::{VIP}/32/eth0",
+        "lvs-address::2001:db8:2_100/128/eth0",
+        "lvs-address::10.11.12.10/32/eth1",
     ]
     assert all(resource.count("::") == 1 for resource in line.split()[1:])
 
@@ -92,7 +94,44 @@ def test_who_is_to_be_told_hears_last_and_with_no_rights() -> None:
     assert line.split()[-1] == "lvs-notify::heartbeat"
     text = " ".join(lines("lvs-notify", notify=told))
     assert "setpriv --reuid keepalived_script --regid keepalived_script --clear-groups" in text
-    assert '/usr/local/bin/tell --where x INSTANCE "$1" "$2" 0 <' in text
+    assert '/usr/local/bin/tell --where x INSTANCE "$1" "$2" 0' in text
+
+
+def test_a_failover_is_told_by_mail_and_by_a_program_once_each(tmp_path: Path) -> None:
+    heard = tmp_path / "heard"
+    told = {
+        "script": ["/usr/bin/tee", "--append", str(heard)],
+        "mail": {"to": ["a@example.org", "b@example.org"], "from": "lb@example.org", "smtp_server": "192.0.2.25"},
+    }
+    (line,) = lines("haresources", notify=told)
+    assert line.split()[-1] == "lvs-notify::heartbeat"
+    text = "\n".join(lines("lvs-notify", notify=told)).replace("/run/lvs-cluster-notify", str(tmp_path / "state"))
+    # Only root may become another user; and what would run prints itself instead.
+    text = re.sub(r"setsid timeout 60 setpriv [^\\]*\\\n", "printf '%s|' ", text)
+    text = re.sub(r"2>&1 \| logger --tag lvs-notify\n", f">>'{heard}'; echo >>'{heard}'\n", text).replace(
+        "2>&1 &\n", "2>&1\n"
+    )
+    program = tmp_path / "lvs-notify"
+    program.write_text(text, encoding="utf-8")
+    states = []
+    for word in ("stop", "start", "status", "stop", "status"):
+        done = subprocess.run(["sh", program, "heartbeat", word], capture_output=True, text=True, check=False)
+        states.append((word, done.returncode, done.stdout.strip()))
+    assert states == [
+        ("stop", 0, ""),
+        ("start", 0, ""),
+        ("status", 0, "running"),
+        ("stop", 0, ""),
+        ("status", 3, "stopped"),
+    ]
+    name = os.uname().nodename
+    mail = "/usr/bin/python3|/etc/lvs-cluster/send-mail|192.0.2.25|25|lb@example.org|{}|a@example.org|b@example.org|"
+    assert heard.read_text(encoding="utf-8").splitlines() == [
+        f"/usr/bin/tee|--append|{heard}|INSTANCE|heartbeat|MASTER|0|",
+        mail.format(f"{name} has got the addresses"),
+        f"/usr/bin/tee|--append|{heard}|INSTANCE|heartbeat|BACKUP|0|",
+        mail.format(f"{name} has given the addresses up"),
+    ]
 
 
 def test_authkeys_has_one_secret_by_sha1() -> None:
@@ -101,7 +140,9 @@ def test_authkeys_has_one_secret_by_sha1() -> None:
 
 def test_a_killed_heartbeat_gives_its_addresses_up_before_it_comes_back() -> None:
     text = "\n".join(lines("heartbeat.service.conf"))
-    assert re.search(r"ExecStopPost=.*SERVICE_RESULT.*ResourceManager givegroup IPaddr2::192\.0\.2\.100/32/eth0", text)
+    assert re.search(
+        r"ExecStopPost=.*SERVICE_RESULT.*ResourceManager givegroup lvs-address::192\.0\.2\.100/32/eth0", text
+    )
     assert "Restart=on-failure" in text
     assert "ExecReload=/usr/libexec/heartbeat/heartbeat -r" in text
 
@@ -111,18 +152,21 @@ def test_ldirectord_is_ended_with_its_children_and_runs_no_stop_that_could_end_t
     assert {"KillMode=mixed", "ExecStop=", "Restart=always", "Before=keepalived.service heartbeat.service"} < set(text)
 
 
-def test_an_ipv6_address_comes_and_goes_as_often_as_it_is_told() -> None:
-    program, resource = ROLE / "files/lvs-address6", "2001:db8:2_100/128/lo"
+@pytest.mark.parametrize(
+    ("resource", "address"), [(f"{VIP}/32/lo", f"{VIP}/32"), ("2001:db8:2_100/128/lo", f"{VIP6}/128")]
+)
+def test_an_address_comes_and_goes_as_often_as_it_is_told(resource: str, address: str) -> None:
+    program = ROLE / "files/lvs-address"
     script = f"""
         ip link set lo up
         for step in status start start status stop stop status; do
             sh {program} {resource} $step; echo "$step $?"
-            ip -6 -oneline address show dev lo scope global | sed -n 's/.*inet6 \\([^ ]*\\).*/has \\1/p'
+            ip -oneline address show dev lo scope global | sed -n 's/.*inet6* \\([^ ]*\\).*/has \\1/p'
         done
     """
     command = ["unshare", "--user", "--map-root-user", "--net", "sh", "-c", script]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    has = f"has {VIP6}/128"
+    has = f"has {address}"
     assert done.stdout.split("\n")[:-1] == [
         *("stopped", "status 3"),
         *("start 0", has, "start 0", has),

@@ -127,13 +127,6 @@ WRONG: list[tuple[str, object, str, str, str]] = [
         "IPv4",
     ),
     ("mail by another port", mailed(to="a@example.org", port=587), "notify.mail.port", "port 25 only", "Leave it"),
-    (
-        "a mail that nobody sends",
-        description(failover="heartbeat", health_checks="none", notify={"mail": {"to": "a@example.org"}}),
-        "notify.mail",
-        "Nobody would send it",
-        "keepalived",
-    ),
     ("sctp", directed(protocol="sctp", check={"type": "none"}), "services[0].protocol", "knows no sctp", "keepalived"),
     (
         "one packet of a mark",
@@ -224,6 +217,14 @@ def test_a_mistake_is_reported_alone_with_path_problem_and_remedy(
     assert [mistake.path for mistake in found] == [path], found
     assert problem in found[0].problem
     assert remedy in found[0].remedy
+
+
+def test_a_mail_is_sent_by_heartbeat_alone_and_refused_where_nobody_would_send_it() -> None:
+    told = {"mail": {"to": "a@example.org"}}
+    assert mistakes(description(failover="heartbeat", health_checks="none", notify=told)) == []
+    (found,) = mistakes(description(failover="none", health_checks="none", notify=told), [LB1])
+    assert found.path == "notify.mail"
+    assert "Nobody would send it" in found.problem
 
 
 def test_what_a_check_needs_is_asked_for_key_by_key() -> None:
