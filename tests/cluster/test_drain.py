@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 import yaml
 from drive import DIRECTORS, EXAMPLE, VIP, Curl, Run, Traffic, active_director, await_that, holders, lab, playbook, ssh
+from faults import variant, without_clients
 
 DESCRIBED = yaml.safe_load((EXAMPLE.parent / "group_vars/all.yml").read_text(encoding="utf-8"))["lvs_cluster"]
 RIPS = {"rs1": "192.0.2.21", "rs2": "192.0.2.22"}
@@ -116,6 +117,25 @@ def test_a_failover_fails_no_request_and_keeps_the_drain(active, standby):
     assert curl.failed == 0, curl.errors
     assert curl.requests >= 200
     await_that(lambda: "RST" not in ssh(standby, "iptables-save; ip6tables-save"), "the new director resets again")
+
+
+def test_a_failover_without_clients_in_the_inventory_moves_the_vips_and_says_that_nobody_looked(
+    active, standby, tmp_path
+):
+    done = playbook("lvs.cluster.failover", inventory=variant(tmp_path, inventory=without_clients))
+    assert done.code == 0, done.output
+    assert f"{standby} holds the VIPs now; no client looked. {active} is standby." in text(done)
+    assert holders() == [standby]
+
+
+def test_a_client_that_cannot_be_reached_is_no_reason_not_to_move_the_vips(active, standby):
+    lab("unplug", "client")
+    try:
+        done = run("failover", ansible_ssh_timeout=5)
+    finally:
+        lab("plug", "client")
+    assert f"{standby} holds the VIPs now; no client looked. {active} is standby." in text(done)
+    assert holders() == [standby]
 
 
 def test_undrain_gives_the_weight_back_without_a_failed_request():
