@@ -83,6 +83,7 @@ def test_without_the_module_a_vip_on_lo_is_answered_over_arp(tool: Tool) -> None
     assert answers_arp(tool, VIP)
 
 
+@pytest.mark.proves(system="Linux", method="arp_ignore", how="packets")
 def test_a_hidden_vip_is_on_lo_and_not_answered_while_the_own_address_is(run_module: ModuleRun, tool: Tool) -> None:
     run_module("arp_hide", {"addresses": [VIP, VIP6]})
     assert f"{VIP}/32" in tool("ip", "-4", "-oneline", "address", "show", "dev", "lo")
@@ -93,6 +94,7 @@ def test_a_hidden_vip_is_on_lo_and_not_answered_while_the_own_address_is(run_mod
     assert answers_neighbour_solicitation("2001:db8:2::21")
 
 
+@pytest.mark.proves(system="Linux", method="arp_ignore", how="packets")
 def test_a_packet_for_the_vip_that_the_director_forwards_reaches_it(run_module: ModuleRun, tool: Tool) -> None:
     run_module("arp_hide", {"addresses": [VIP, VIP6]})
     tool("ip", "-n", "client", "neighbour", "replace", VIP, "lladdr", MAC, "dev", "eth0")
@@ -101,6 +103,7 @@ def test_a_packet_for_the_vip_that_the_director_forwards_reaches_it(run_module: 
     tool("ip", "netns", "exec", "client", "ping", "-c", "1", "-W", "2", VIP6)
 
 
+@pytest.mark.proves(system="Linux", method="arp_ignore", how="packets")
 def test_the_hosts_own_questions_never_carry_the_vip(run_module: ModuleRun, tool: Tool) -> None:
     run_module("arp_hide", {"addresses": [VIP]})
     command = "timeout 4 tcpdump -Z root -nnli eth0 -c 1 arp and host 192.0.2.77 & sleep 1"
@@ -111,6 +114,7 @@ def test_the_hosts_own_questions_never_carry_the_vip(run_module: ModuleRun, tool
     assert "who-has 192.0.2.77 tell 192.0.2.21" in seen
 
 
+@pytest.mark.proves(system="Linux", method="arp_ignore", how="program")
 @pytest.mark.parametrize(("interface", "persistent"), [("lo", False), ("lvs0", True)])
 def test_create_change_and_delete_each_twice_in_check_and_in_real_mode(
     run_module: ModuleRun, tool: Tool, boot_files: None, interface: str, persistent: bool
@@ -142,6 +146,7 @@ def test_create_change_and_delete_each_twice_in_check_and_in_real_mode(
     assert "lvs0" not in tool("ip", "link", "show")
 
 
+@pytest.mark.proves(system="Linux", method="arp_ignore", how="program")
 def test_only_the_interface_on_which_arp_for_the_vip_arrives_is_changed(run_module: ModuleRun, tool: Tool) -> None:
     tool("ip", "netns", "add", "container")
     tool(
@@ -221,6 +226,7 @@ def test_removal_keeps_the_sysctls_that_another_vip_needs(run_module: ModuleRun,
     assert tool("sysctl", "-n", "net.ipv4.conf.eth0.arp_ignore").strip() == "0"
 
 
+@pytest.mark.proves(system="Linux", method="arp_ignore", how="program")
 def test_removal_gives_back_what_was_there_before(run_module: ModuleRun, tool: Tool, boot_files: None) -> None:
     tool("sysctl", "-w", "net.ipv4.conf.eth0.arp_announce=1")
     run_module("arp_hide", {"addresses": [VIP], "persistent": True})
@@ -243,6 +249,7 @@ def test_an_exclusive_call_removes_what_earlier_ones_set_and_nothing_else(
     assert not SYSCTLS.exists()
 
 
+@pytest.mark.proves(system="Linux", method="arp_ignore", how="packets")
 @pytest.mark.parametrize("interface", ["lo", "lvs0"])
 def test_the_files_bring_back_at_boot_what_the_module_set(
     run_module: ModuleRun, tool: Tool, boot_files: None, interface: str
@@ -270,6 +277,7 @@ def test_the_files_bring_back_at_boot_what_the_module_set(
     assert not answers_arp(tool, VIP)
 
 
+@pytest.mark.proves(system="Linux", method="arp_ignore", how="packets")
 def test_an_interface_that_is_made_anew_is_hidden_on_again_as_udev_does_it(
     run_module: ModuleRun, tool: Tool, boot_files: None
 ) -> None:

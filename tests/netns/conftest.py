@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,9 @@ from kernel_tools import (
     run_program,
 )
 
+#: Where tests/ci/unpacked puts them.
+UNPACKED = Path(__file__).resolve().parents[2] / ".cache/unpacked"
+
 
 @pytest.fixture(scope="session", autouse=True)
 def own_mounts() -> None:
@@ -36,10 +40,34 @@ def own_mounts() -> None:
         subprocess.run(["mount", *words], check=True)
 
 
+@pytest.fixture(scope="module")
+def unpacked(own_mounts: None) -> Iterator[None]:
+    """Packages that nobody wants installed for a test lie over this machine's own folders, for this process only."""
+    with ExitStack() as stack:
+        for folder in ("usr", "etc"):
+            if not (UNPACKED / folder).is_dir():
+                pytest.fail("The packages are not unpacked: tests/ci/stages/netns does it.", pytrace=False)
+            lower = f"lowerdir={UNPACKED / folder}:/{folder}"
+            subprocess.run(["mount", "-t", "overlay", "overlay", "-o", lower, f"/{folder}"], check=True)
+            stack.callback(subprocess.run, ["umount", "--lazy", f"/{folder}"], check=True)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def own_network(own_mounts: None) -> Iterator[None]:
     """A network namespace for each test."""
     with network_of_its_own():
+        yield
+
+
+@pytest.fixture
+def boot_files() -> Iterator[None]:
+    """Folders of this machine into which the module writes: in here they are others."""
+    folders = ("/etc/systemd/system", "/etc/sysctl.d", "/run/systemd")
+    with ExitStack() as stack:
+        for folder in folders:
+            subprocess.run(["mount", "-t", "tmpfs", "none", folder], check=True)
+            stack.callback(subprocess.run, ["umount", folder], check=True)
         yield
 
 

@@ -19,6 +19,7 @@ from typing import Container, Iterable
 
 from ansible_collections.lvs.cluster.plugins.module_utils._arp.files import HiddenVip, Setting
 from ansible_collections.lvs.cluster.plugins.module_utils._arp.model import PRIVATE_KINDS, Host, SetSysctl
+from ansible_collections.lvs.cluster.plugins.module_utils._arp.rules import silenced
 from ansible_collections.lvs.cluster.plugins.module_utils._host.links import IPAddress
 
 HIDING = {"arp_ignore": 1, "arp_announce": 2}
@@ -79,15 +80,34 @@ def hide_on(interfaces: Iterable[str], host: Host, *, lasting: Container[str] = 
     ]
 
 
+def hides(vip: IPAddress, host: Host) -> bool:
+    """Whether sysctls hide the VIP now, on every interface on which ARP for it can arrive."""
+    interfaces = interfaces_for(vip, host)
+    return vip.version == 6 or (bool(interfaces) and not hide_on(interfaces, host))
+
+
 def settings_for(vips: Iterable[HiddenVip], known: tuple[Setting, ...], host: Host) -> tuple[Setting, ...]:
-    """What has to be in force at boot for these VIPs. Of a setting that is known, the previous value stays noted."""
+    """What has to be in force at boot for these VIPs. Of a setting that is known, the previous value stays noted.
+
+    Where a VIP is hidden that is not noted, an earlier call has set what hides it, as `unnoted_settings` takes it, too.
+    """
+    vips = tuple(vips)
     noted = {(setting.interface, setting.name): setting for setting in known}
+    earlier = {
+        interface
+        for vip in vips
+        if not host.record.vip(vip.address)
+        and any(link.kind in PRIVATE_KINDS for link, _a in host.places_of(vip.address))
+        for interface in vip.hidden_on
+    }
     needed = sorted({interface for vip in vips for interface in vip.hidden_on})
     result = []
     for interface in needed:
         for name, value in HIDING.items():
             own = host.sysctls.get((interface, name), 0)
-            result.append(noted.get((interface, name)) or Setting(interface, name, max(value, own), own))
+            is_ours = interface in earlier and own == value
+            previous = host.sysctls.get(("default", name), 0) if is_ours else own
+            result.append(noted.get((interface, name)) or Setting(interface, name, max(value, own), previous))
     return tuple(result)
 
 
@@ -120,6 +140,7 @@ def relied_on(host: Host) -> tuple[str, ...]:
             if isinstance(found.address.ip, ipaddress.IPv4Address)
             and found.address.network.prefixlen == 32
             and not found.address.ip.is_loopback
+            and not silenced(host.rules, found.address.ip)
             for interface in interfaces_for(found.address.ip, host)
         }
     )

@@ -5,32 +5,54 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Sequence
 
+from ansible_collections.lvs.cluster.plugins.module_utils._arp.choose import programs_to_try, to_try
 from ansible_collections.lvs.cluster.plugins.module_utils._arp.error import HideError
-from ansible_collections.lvs.cluster.plugins.module_utils._arp.files import SYSCTL_PATH, UNIT, UNIT_PATH
+from ansible_collections.lvs.cluster.plugins.module_utils._arp.files import FIREWALLD, SYSCTL_PATH, UNIT, UNIT_PATH
 from ansible_collections.lvs.cluster.plugins.module_utils._arp.model import (
     Host,
     Operation,
     RemoveFile,
+    Request,
     SetSysctl,
     WriteFile,
 )
+from ansible_collections.lvs.cluster.plugins.module_utils._arp.seen import Filters
 from ansible_collections.lvs.cluster.plugins.module_utils._host.links import links_of, route_interfaces_of
 from ansible_collections.lvs.cluster.plugins.module_utils._host.sysctls import sysctl_text
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
+_SYSCTLS = "/proc/sys/net/ipv4/conf"
+
 # In this order, whatever PATH says: the unit file names the program, and must not differ from run to run.
 _IP_PROGRAMS = ("/usr/sbin/ip", "/sbin/ip", "/usr/bin/ip", "/bin/ip")
 
 
-def observe(module: AnsibleModule) -> Host:
-    """The host as it is. Raises HideError."""
+def observe(module: AnsibleModule, request: Request) -> Host:
+    """The host as it is, as far as the request is concerned. Raises HideError."""
+    host = _without_rules(module)
+    noted = {known.method for known in host.record.vips}
+    filters = Filters(module, concerns_firewalld=FIREWALLD in {*noted, request.method})
+    host = dataclasses.replace(host, rules=filters.read(), programs=filters.paths())
+    trials = {
+        (method, program): complaint
+        for method in to_try(request, host)
+        for program in programs_to_try(method, host)
+        for complaint in [filters.complaint(method, program, {vip.version for vip in request.vips})]
+        if complaint is not None
+    }
+    zones = filters.zones() if (FIREWALLD, "firewall-cmd") in trials else {}
+    return dataclasses.replace(host, trials=trials, zones=zones)
+
+
+def _without_rules(module: AnsibleModule) -> Host:
     program = next((path for path in _IP_PROGRAMS if os.access(path, os.X_OK)), None)
     if program is None:
         raise HideError("This host has no program ip. Install the package iproute2 (iproute on EL) and run this again.")
@@ -52,7 +74,15 @@ def observe(module: AnsibleModule) -> Host:
         enabled_by=tuple(sorted(link.parent.stem for link in Path(UNIT_PATH).parent.glob(f"*.wants/{UNIT}"))),
         systemd=_systemd(module),
         ip_program=program,
+        sysctls_writable=_is_writable(_SYSCTLS),
     )
+
+
+def _is_writable(folder: str) -> bool:
+    """Whether root may write there. Somebody else, in check mode, hears only whether it is mounted read-only."""
+    if os.geteuid() != 0:
+        return not os.statvfs(folder).f_flag & os.ST_RDONLY
+    return os.access(f"{folder}/all/arp_ignore", os.W_OK)
 
 
 def carry_out(module: AnsibleModule, operations: Sequence[Operation], done: list[Operation]) -> None:
@@ -67,12 +97,14 @@ def carry_out(module: AnsibleModule, operations: Sequence[Operation], done: list
         elif isinstance(operation, RemoveFile):
             _remove(operation)
         else:
-            _output(module, list(operation.command))
+            _output(module, operation.command)
         done.append(operation)
 
 
-def _output(module: AnsibleModule, command: list[str]) -> str:
-    status, output, errors = module.run_command(command)
+def _output(module: AnsibleModule, command: Sequence[str]) -> str:
+    # Also where PATH lacks the directories of root's programs.
+    path = module.get_bin_path(command[0]) or command[0]
+    status, output, errors = module.run_command([path, *command[1:]])
     if status != 0:
         raise HideError(
             "The command `{}` failed: {}.".format(" ".join(command), (errors or output).strip().rstrip(".") or status)
@@ -104,7 +136,7 @@ def _systemd(module: AnsibleModule) -> str:
 
 
 def _set_sysctl(operation: SetSysctl) -> None:
-    path = f"/proc/sys/net/ipv4/conf/{operation.interface}/{operation.name}"
+    path = f"{_SYSCTLS}/{operation.interface}/{operation.name}"
     try:
         Path(path).write_text(f"{operation.value}\n")
     except OSError as error:

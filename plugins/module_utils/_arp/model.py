@@ -12,18 +12,23 @@ from __future__ import annotations
 import dataclasses
 import ipaddress
 import re
-from typing import Any, Mapping, Union
+from typing import Any, Iterable, Mapping, Sequence, Union
 
 from ansible_collections.lvs.cluster.plugins.module_utils._arp.error import HideError
 from ansible_collections.lvs.cluster.plugins.module_utils._arp.files import (
     UNIT,
     UNIT_PATH,
     Record,
+    Traffic,
     record_of,
     sysctl_name,
     wanted_by,
 )
+from ansible_collections.lvs.cluster.plugins.module_utils._arp.rules import Change, Lines
+from ansible_collections.lvs.cluster.plugins.module_utils._fwmark.model import PortRange, merged_ports
 from ansible_collections.lvs.cluster.plugins.module_utils._host.links import IPAddress, IPInterface, Link, LinkAddress
+from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.desired import MistakesError
+from ansible_collections.lvs.cluster.plugins.module_utils._rules.reading import Reader
 
 OUR_ALIAS = "lvs.cluster"  # interfaces that we made carry it, so that they can be removed again
 PRIVATE_KINDS = ("loopback", "dummy")  # no packet from outside arrives on these
@@ -31,13 +36,29 @@ PRIVATE_KINDS = ("loopback", "dummy")  # no packet from outside arrives on these
 
 @dataclasses.dataclass(frozen=True)
 class Request:
-    """What one call asks for. Without ``interface`` a VIP stays where it is, and a new one comes to ``lo``."""
+    """What one call asks for. Without ``interface`` a VIP stays where it is, and a new one comes to ``lo``.
+
+    ``traffic`` is what is redirected, for methods that do so: nothing stands for all. That of the VIP None counts for
+    every VIP.
+    """
 
     vips: tuple[IPAddress, ...]
     interface: str | None = None
     present: bool = True
     persistent: bool = False
     exclusive: bool = False
+    method: str = "auto"
+    traffic: tuple[tuple[IPAddress | None, Traffic], ...] = ()
+
+    def traffic_of(self, vip: IPAddress) -> tuple[Traffic, ...]:
+        """What is redirected of this VIP, each protocol once, sorted."""
+        ports: dict[str, list[PortRange]] = {}
+        every: set[str] = set()
+        for address, (protocol, ranges) in self.traffic:
+            if address in (None, vip):
+                ports.setdefault(protocol, []).extend(ranges)
+                every |= set() if ranges else {protocol}
+        return tuple((name, () if name in every else merged_ports(found)) for name, found in sorted(ports.items()))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +67,9 @@ class Host:
 
     ``sysctls`` maps (interface, name) to the value under ``net.ipv4.conf``, for ``all`` and ``default`` as well.
     ``files`` maps the paths of our own files to their text; a file that is not there is not in it. ``enabled_by`` are
-    the units that start ours, sorted.
+    the units that start ours, sorted. ``rules`` are the lines of ours in other programs' hands, by the place's key.
+    ``trials`` maps (method, program) to what is against it on this host, to nothing when it works. ``programs`` are
+    paths by name. ``zones`` are those of firewalld by interface, where it had to be asked.
     """
 
     links: Mapping[str, Link]
@@ -58,6 +81,11 @@ class Host:
     enabled_by: tuple[str, ...] = ()
     systemd: str = "running"  # running | installed | missing
     ip_program: str = "/usr/sbin/ip"
+    sysctls_writable: bool = True
+    rules: Mapping[str, Lines] = dataclasses.field(default_factory=dict)
+    trials: Mapping[tuple[str, str], str] = dataclasses.field(default_factory=dict)
+    programs: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    zones: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def record(self) -> Record:
@@ -111,9 +139,36 @@ def requested(options: Mapping[str, Any]) -> Request:
         )
     if not options["addresses"] and not options["exclusive"]:
         mistakes.append("addresses: the list is empty, so there is nothing to do. Give at least one VIP.")
+    method = options.get("method") or "auto"
+    traffic, wrong = _traffic(options.get("ports") or (), vips)
+    mistakes += wrong
     if mistakes:
         raise HideError(" ".join(mistakes))
-    return Request(tuple(vips), options["interface"], present, options["persistent"], options["exclusive"])
+    return Request(
+        tuple(vips), options["interface"], present, options["persistent"], options["exclusive"], method, traffic
+    )
+
+
+def _traffic(
+    entries: Iterable[Mapping[str, Any]], vips: Sequence[IPAddress]
+) -> tuple[tuple[tuple[IPAddress | None, Traffic], ...], list[str]]:
+    """What is to be redirected, and a sentence for each mistake."""
+    found: list[tuple[IPAddress | None, Traffic]] = []
+    reader = Reader()
+    for place, entry in enumerate(entries):
+        ranges = reader.ports(f"ports[{place}].ports", entry["protocol"], entry.get("ports") or ())
+        address = None
+        if entry.get("address"):
+            read = reader.address(f"ports[{place}].address", entry["address"])
+            address = read.network_address if read else None
+            if address and address not in vips:
+                reader.wrong(f"ports[{place}].address", f"{address} is none of addresses. Add it there, too.")
+        found.append((address, (entry["protocol"], ranges)))
+    try:
+        reader.finish()
+    except MistakesError as error:
+        return (), list(error.mistakes)
+    return tuple(found), []
 
 
 def host_address(vip: IPAddress) -> IPInterface:
@@ -142,6 +197,22 @@ class SetSysctl:
 
     def applied(self, host: Host) -> Host:
         return dataclasses.replace(host, sysctls={**host.sysctls, (self.interface, self.name): self.value})
+
+
+@dataclasses.dataclass(frozen=True)
+class ChangeRules:
+    """A command about rules of ours, and what their place holds after it."""
+
+    key: str
+    change: Change
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        return self.change.command
+
+    def applied(self, host: Host) -> Host:
+        rules = {**host.rules, self.key: self.change.lines}
+        return dataclasses.replace(host, rules={key: lines for key, lines in rules.items() if lines})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -304,6 +375,7 @@ class TellSystemd:
 
 Operation = Union[
     SetSysctl,
+    ChangeRules,
     AddAddress,
     DeleteAddress,
     AddDummy,

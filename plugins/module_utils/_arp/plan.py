@@ -3,23 +3,31 @@
 # Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 """From what is asked and what is there to a list of operations. Pure: no input, no output.
 
-The order is the point of it. A VIP that comes: note it, hide it, set it. A VIP that goes: take it away, then give the
-sysctls back, then forget it. So at no moment the VIP shows, and a run that breaks off can be run again.
+The order is the point of it. A VIP that comes: note it, hide it, set it. A VIP that goes: take it away, then remove its
+rules and give the sysctls back, then forget it. A VIP whose method changes: hide it the new way before the old one
+ends. So at no moment the VIP shows, and a run that breaks off can be run again.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Iterable
+from typing import Any, Container, Iterable
 
-from ansible_collections.lvs.cluster.plugins.module_utils._arp import arp_ignore as method
+from ansible_collections.lvs.cluster.plugins.module_utils._arp import arp_filter, arp_ignore, firewalld, rules
+from ansible_collections.lvs.cluster.plugins.module_utils._arp.choose import Choice, Hiding, choose
 from ansible_collections.lvs.cluster.plugins.module_utils._arp.error import HideError
 from ansible_collections.lvs.cluster.plugins.module_utils._arp.files import (
+    ARP_FILTERS,
+    ARP_IGNORE,
+    FIREWALLD,
+    REDIRECTING,
     SYSCTL_PATH,
     UNIT,
     UNIT_PATH,
     HiddenVip,
     Record,
+    Setting,
+    Traffic,
     files_for,
     in_order,
     sysctl_name,
@@ -30,6 +38,7 @@ from ansible_collections.lvs.cluster.plugins.module_utils._arp.model import (
     PRIVATE_KINDS,
     AddAddress,
     AddDummy,
+    ChangeRules,
     DeleteAddress,
     DeleteDummy,
     DisableUnit,
@@ -48,6 +57,8 @@ from ansible_collections.lvs.cluster.plugins.module_utils._arp.model import (
 )
 from ansible_collections.lvs.cluster.plugins.module_utils._host.links import IPAddress
 
+EVERYTHING = ("sctp", "tcp", "udp")  # protocols that are redirected when nothing is said
+
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
@@ -57,6 +68,8 @@ class Plan:
     before: dict[str, Any]
     after: dict[str, Any]
     warnings: tuple[str, ...] = ()
+    method: str = ARP_IGNORE
+    reason: str = ""
 
 
 class _Draft:
@@ -75,24 +88,35 @@ class _Draft:
 def plan(request: Request, host: Host) -> Plan:
     """The operations that bring the host to what is asked for; none when it is there. Raises HideError."""
     record = host.record
-    coming = _coming(request, host) if request.present else ()
+    choice = choose(request, host) if request.present else Choice({}, *_method_of_going(request, host))
+    coming = (
+        tuple(_hidden_vip(vip, choice.hidings[vip], request, host) for vip in dict.fromkeys(request.vips))
+        if request.present
+        else ()
+    )
     going = _going(request, host)
     kept = tuple(vip for vip in coming if request.persistent or record.vip(vip.address))
     moved = {vip.address for vip in kept}
-    between = _completed(in_order((*kept, *(vip for vip in record.vips if vip.address not in moved))), record, host)
+    every = in_order((*kept, *(vip for vip in record.vips if vip.address not in moved)))
+    between = _completed(every, record, host, unneeded=record.settings)
     final = _completed(tuple(vip for vip in between.vips if vip.address not in going), between, host)
-    _check(request, coming, host, writes_files=between.vips != record.vips)
+    _check(request, coming, going, host, writes_files=between.vips != record.vips)
 
     draft = _Draft(host)
     _keep(draft, between)
     hidden_on = tuple(sorted({interface for vip in coming for interface in vip.hidden_on}))
-    for interface in sorted({vip.interface for vip in coming}):
-        _make_interface(draft, interface)
+    for interface in sorted({vip.interface for vip in coming if vip.interface}):
+        _make_interface(draft, interface, is_ours=interface in between.links)
+    wanted = _wanted_rules(coming, going, {vip.address for vip in kept}, host)
+    _add_rules(draft, wanted)
     lasting = {interface for vip in kept for interface in vip.hidden_on}
-    draft.do(*method.hide_on(hidden_on, draft.host, lasting=lasting))
+    draft.do(*arp_ignore.hide_on(hidden_on, draft.host, lasting=lasting))
     for vip in coming:
         _place(draft, vip)
-    _take_away(draft, going, between, final)
+    _take_away(draft, going)
+    for key, lines in wanted.items():
+        _change_rules(draft, key, lines)
+    _give_back(draft, (*between.settings, *_unnoted_settings(coming, going, between, host)), final)
     _remove_empty_interfaces(draft, final)
     _forget(draft, final)
     _tell_systemd(draft, unit_before=host.files.get(UNIT_PATH))
@@ -104,31 +128,53 @@ def plan(request: Request, host: Host) -> Plan:
         operations=tuple(draft.operations),
         before=_shown(host, shown_vips, interfaces),
         after=_shown(draft.host, shown_vips, interfaces),
-        warnings=tuple(method.warnings(hidden_on, host)),
+        warnings=tuple(arp_ignore.warnings(hidden_on, host)),
+        method=choice.method,
+        reason=choice.reason,
     )
 
 
-def _coming(request: Request, host: Host) -> tuple[HiddenVip, ...]:
-    return tuple(
-        HiddenVip(
-            vip,
-            request.interface or _present_interface(vip, host),
-            tuple(
-                sorted(
-                    {
-                        *method.interfaces_for(vip, host),
-                        *(interface for noted in host.record.vip(vip) for interface in noted.hidden_on),
-                    }
-                )
-            ),
-        )
-        for vip in dict.fromkeys(request.vips)
+def _method_of_going(request: Request, host: Host) -> tuple[str, str]:
+    """The method of the VIPs that go, as far as it can be seen."""
+    found = [
+        known.method
+        for vip in request.vips
+        for known in host.record.vip(vip)
+        if request.method in ("auto", known.method)
+    ]
+    return (found or [request.method if request.method != "auto" else ARP_IGNORE])[0], "The VIPs are to go."
+
+
+def _hidden_vip(vip: IPAddress, hiding: Hiding, request: Request, host: Host) -> HiddenVip:
+    noted = host.record.vip(vip)
+    away = {name for known in noted for name, _own in known.asks_as if name not in host.links}
+    hidden_on = {*arp_ignore.interfaces_for(vip, host), *away, *(name for known in noted for name in known.hidden_on)}
+    is_redirected = hiding.method in REDIRECTING
+    return HiddenVip(
+        vip,
+        "" if is_redirected else request.interface or _present_interface(vip, host),
+        tuple(sorted(hidden_on)) if hiding.method == ARP_IGNORE else (),
+        hiding.method,
+        hiding.program,
+        arp_filter.asks_as(vip, host) if hiding.method in ARP_FILTERS else (),
+        _traffic(vip, hiding, request, host) if is_redirected else (),
     )
+
+
+def _traffic(vip: IPAddress, hiding: Hiding, request: Request, host: Host) -> tuple[Traffic, ...]:
+    """What is to be redirected: as asked for, else as noted, else as it is, else everything."""
+    noted = [known.traffic for known in host.record.vip(vip) if known.method == hiding.method]
+    places = HiddenVip(vip, "", (), *hiding).places
+    there = rules.traffic_in([line for place in places for line in host.rules.get(place.key, ())], vip)
+    if hiding.method == FIREWALLD:
+        return next((found for found in (request.traffic_of(vip), *noted, there) if found), ())
+    everything: tuple[Traffic, ...] = tuple((protocol, ()) for protocol in EVERYTHING)
+    return next(found for found in (request.traffic_of(vip), *noted, there, everything) if found)
 
 
 def _present_interface(vip: IPAddress, host: Host) -> str:
     """Where the VIP belongs, as noted, else where it stands, else ``lo``."""
-    noted = [each.interface for each in host.record.vip(vip)]
+    noted = [each.interface for each in host.record.vip(vip) if each.interface]
     standing = [link.name for link, _address in host.places_of(vip) if link.kind in PRIVATE_KINDS]
     return (noted + standing + ["lo"])[0]
 
@@ -141,17 +187,74 @@ def _going(request: Request, host: Host) -> tuple[IPAddress, ...]:
     return ()
 
 
-def _completed(vips: tuple[HiddenVip, ...], known: Record, host: Host) -> Record:
-    """The record of these VIPs: with the sysctls and the dummy interfaces that they need."""
-    links = {vip.interface for vip in vips} - {"lo"}
-    ours = (name for name in links if name not in host.links or host.links[name].alias == OUR_ALIAS)
-    return Record(vips, method.settings_for(vips, known.settings, host), tuple(sorted(ours)))
+def _completed(vips: tuple[HiddenVip, ...], known: Record, host: Host, *, unneeded: Iterable[Setting] = ()) -> Record:
+    """The record of these VIPs: with the sysctls and the dummy interfaces that they need.
+
+    What is noted of ``unneeded`` settings stays, so that they can be given back when nothing needs them any more.
+    """
+    links = {vip.interface for vip in vips} - {"lo", ""}
+    ours = (
+        name for name in links if name not in host.links or host.links[name].alias == OUR_ALIAS or name in known.links
+    )
+    needed = arp_ignore.settings_for(vips, known.settings, host)
+    left = tuple(setting for setting in unneeded if setting not in needed)
+    return Record(vips, (*needed, *left), tuple(sorted(ours)))
 
 
-def _check(request: Request, coming: Iterable[HiddenVip], host: Host, *, writes_files: bool) -> None:
+def _wanted_rules(
+    coming: Iterable[HiddenVip], going: Iterable[IPAddress], lasting: Container[IPAddress], host: Host
+) -> dict[str, rules.Lines]:
+    """What each place with rules of ours holds in the end, by its key."""
+    nothing: dict[IPAddress, list[rules.Rule]] = {address: [] for address in (*(vip.address for vip in coming), *going)}
+    wanted = {key: dict(nothing) for key in host.rules}
+    for vip in coming:
+        if vip.rules:
+            for place in [*vip.places, *(vip.lasting_places if vip.address in lasting else ())]:
+                wanted.setdefault(place.key, dict(nothing))[vip.address] = vip.rules
+    return {
+        key: rules.merged(rules.place_of(key), host.rules.get(key, ()), here) for key, here in sorted(wanted.items())
+    }
+
+
+def _add_rules(draft: _Draft, wanted: dict[str, rules.Lines]) -> None:
+    """What is missing; what is too much goes later."""
+    for key, lines in wanted.items():
+        present = draft.host.rules.get(key, ())
+        missing = [line for line in lines if line not in present]
+        if missing:
+            _change_rules(draft, key, rules.extended(rules.place_of(key), present, missing))
+
+
+def _change_rules(draft: _Draft, key: str, lines: rules.Lines) -> None:
+    for change in rules.place_of(key).changes(draft.host.rules.get(key, ()), lines):
+        draft.do(ChangeRules(key, change))
+
+
+def _unnoted_settings(
+    coming: Iterable[HiddenVip], going: Iterable[IPAddress], between: Record, host: Host
+) -> list[Setting]:
+    """Those that a call that was not persistent made for VIPs that need them no more."""
+    leaving = [vip for vip in going if not between.vip(vip)]
+    leaving += [
+        vip.address
+        for vip in coming
+        if vip.method != ARP_IGNORE and not host.record.vip(vip.address) and arp_ignore.hides(vip.address, host)
+    ]
+    held = [
+        vip
+        for vip in leaving
+        if any(link.kind in PRIVATE_KINDS for link, _address in host.places_of(vip))
+        and not rules.silenced(host.rules, vip)
+    ]
+    return [setting for vip in held for setting in arp_ignore.unnoted_settings(vip, host)]
+
+
+def _check(
+    request: Request, coming: Iterable[HiddenVip], going: Iterable[IPAddress], host: Host, *, writes_files: bool
+) -> None:
     mistakes: list[str] = []
     asked = {request.interface} if request.interface else set()
-    for interface in sorted({*asked, *(vip.interface for vip in coming)}):
+    for interface in sorted({*asked, *(vip.interface for vip in coming if vip.interface)}):
         check_interface_name(interface)
         link = host.links.get(interface)
         if not request.present or not link or link.kind in PRIVATE_KINDS:
@@ -163,7 +266,9 @@ def _check(request: Request, coming: Iterable[HiddenVip], host: Host, *, writes_
     for vip in coming:
         mistakes += _mistakes_of_place(vip, host)
     hidden_on = sorted({interface for vip in coming for interface in vip.hidden_on})
-    mistakes += method.mistakes(hidden_on, host)
+    mistakes += arp_ignore.mistakes(hidden_on, host)
+    mistakes += arp_filter.mistakes(coming)
+    mistakes += firewalld.mistakes(coming, going, host)
     if writes_files and host.systemd == "missing":
         mistakes.append(
             "persistent: this host has no systemd, which is to bring the VIPs back at boot. Use persistent: false and "
@@ -188,12 +293,12 @@ def _mistakes_of_place(vip: HiddenVip, host: Host) -> list[str]:
                 f"Remove it from {link.name} if it is left over, or take it out of addresses."
             )
     ipv6_of = vip.interface if vip.interface in host.links else "default"
-    if vip.address.version == 6 and ipv6_of in host.without_ipv6:
+    if vip.address.version == 6 and vip.interface and ipv6_of in host.without_ipv6:
         found.append(
             f"addresses: {vip.address} cannot be set on {vip.interface}, because IPv6 is off there. "
             f"Set net.ipv6.conf.{ipv6_of}.disable_ipv6 to 0."
         )
-    if vip.address.version == 4 and not vip.hidden_on and not found:
+    if vip.address.version == 4 and vip.interface and not (vip.hidden_on or vip.asks_as) and not found:
         found.append(
             f"addresses: ARP for {vip.address} can arrive on no interface that is known: none has a subnet "
             "with it, and no default route leads to an Ethernet interface. Give the host an address or a default route "
@@ -204,7 +309,7 @@ def _mistakes_of_place(vip: HiddenVip, host: Host) -> list[str]:
 
 def _keep(draft: _Draft, record: Record) -> None:
     """Hide first at boot too: the sysctls' file before the unit."""
-    wanted = files_for(record, draft.host.ip_program)
+    wanted = files_for(record, draft.host.ip_program, draft.host.programs)
     for path in (SYSCTL_PATH, UNIT_PATH):
         if path in wanted and draft.host.files.get(path) != wanted[path]:
             draft.do(WriteFile(path, wanted[path]))
@@ -212,7 +317,7 @@ def _keep(draft: _Draft, record: Record) -> None:
 
 def _forget(draft: _Draft, record: Record) -> None:
     """The unit with the VIPs goes before the sysctls' file."""
-    wanted = files_for(record, draft.host.ip_program)
+    wanted = files_for(record, draft.host.ip_program, draft.host.programs)
     if UNIT_PATH not in wanted and draft.host.enabled_by:
         draft.do(DisableUnit())
     if UNIT_PATH not in wanted and UNIT_PATH in draft.host.files and draft.host.systemd == "running":
@@ -237,14 +342,20 @@ def _tell_systemd(draft: _Draft, unit_before: object) -> None:
         draft.do(TellSystemd(("restart", UNIT)))
 
 
-def _make_interface(draft: _Draft, name: str) -> None:
-    if name not in draft.host.links:
-        draft.do(AddDummy(name), MarkLink(name))
+def _make_interface(draft: _Draft, name: str, *, is_ours: bool) -> None:
+    is_new = name not in draft.host.links
+    if is_new:
+        draft.do(AddDummy(name))
+    if (is_new or is_ours) and draft.host.links[name].alias != OUR_ALIAS:
+        draft.do(MarkLink(name))
     if not draft.host.links[name].up:
         draft.do(RaiseLink(name))
 
 
 def _place(draft: _Draft, vip: HiddenVip) -> None:
+    if not vip.interface:
+        _take_away(draft, (vip.address,))
+        return
     right = host_address(vip.address)
     places = draft.host.places_of(vip.address)
     # A wide mask makes the whole subnet local to this host; IPv6 takes no second mask beside it, so it goes first.
@@ -268,16 +379,16 @@ def _delete_address(draft: _Draft, operation: DeleteAddress) -> None:
             draft.do(AddAddress(operation.interface, found.address))
 
 
-def _take_away(draft: _Draft, going: tuple[IPAddress, ...], between: Record, final: Record) -> None:
-    settings = list(between.settings)
-    for vip in going:
-        places = [(link, address) for link, address in draft.host.places_of(vip) if link.kind in PRIVATE_KINDS]
-        if places and not between.vip(vip):
-            settings += method.unnoted_settings(vip, draft.host)
-        for link, address in places:
-            _delete_address(draft, DeleteAddress(link.name, address))
-    needed = {*final.hidden_on(), *method.relied_on(draft.host)}
-    draft.do(*method.give_back([setting for setting in settings if setting.interface not in needed], draft.host))
+def _take_away(draft: _Draft, vips: Iterable[IPAddress]) -> None:
+    for vip in vips:
+        for link, address in draft.host.places_of(vip):
+            if link.kind in PRIVATE_KINDS:
+                _delete_address(draft, DeleteAddress(link.name, address))
+
+
+def _give_back(draft: _Draft, settings: Iterable[Setting], final: Record) -> None:
+    needed = {*final.hidden_on(), *arp_ignore.relied_on(draft.host)}
+    draft.do(*arp_ignore.give_back([setting for setting in settings if setting.interface not in needed], draft.host))
 
 
 def _remove_empty_interfaces(draft: _Draft, record: Record) -> None:
@@ -294,9 +405,10 @@ def _shown(host: Host, vips: Iterable[IPAddress], interfaces: Iterable[str]) -> 
         "sysctls": {
             sysctl_name(interface, name): host.sysctls[interface, name]
             for interface in interfaces
-            for name in method.HIDING
+            for name in arp_ignore.HIDING
             if (interface, name) in host.sysctls
         },
+        "rules": {key: list(lines) for key, lines in sorted(host.rules.items())},
         "interfaces_made": sorted(link.name for link in host.links.values() if link.alias == OUR_ALIAS),
         "files": dict(sorted(host.files.items())),
         "enabled_at_boot": bool(host.enabled_by),

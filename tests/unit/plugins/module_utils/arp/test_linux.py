@@ -11,7 +11,13 @@ import pytest
 
 from ansible_collections.lvs.cluster.plugins.module_utils._arp import linux
 from ansible_collections.lvs.cluster.plugins.module_utils._arp.error import HideError
-from ansible_collections.lvs.cluster.plugins.module_utils._arp.model import AddAddress, Operation, RaiseLink, SetSysctl
+from ansible_collections.lvs.cluster.plugins.module_utils._arp.model import (
+    AddAddress,
+    Operation,
+    RaiseLink,
+    Request,
+    SetSysctl,
+)
 
 ADD = AddAddress("lo", ipaddress.ip_interface("192.0.2.100/32"))
 UP = RaiseLink("lvs0")
@@ -27,6 +33,9 @@ class Module:
     def run_command(self, command: list[str]) -> tuple[int, str, str]:
         self.commands.append(command)
         return self.results[min(len(self.commands), len(self.results)) - 1]
+
+    def get_bin_path(self, name: str) -> str:
+        return f"/usr/sbin/{name}"
 
 
 def failure(module: Any, operations: list[Operation], done: list[Operation]) -> str:
@@ -66,4 +75,4 @@ def test_without_root_a_host_that_is_as_asked_is_fine(monkeypatch: pytest.Monkey
 def test_a_host_without_ip_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.access", lambda *_any: False)
     with pytest.raises(HideError, match="Install the package iproute2"):
-        linux.observe(Module(0, ""))
+        linux.observe(Module(0, ""), Request((ADD.address.ip,)))
