@@ -52,6 +52,14 @@ attributes:
     platforms: linux
 """
 
+    WINDOWS = r"""
+options: {}
+attributes:
+  platform:
+    support: full
+    platforms: windows
+"""
+
     ACTIONGROUP_IPVS = r"""
 options: {}
 attributes:

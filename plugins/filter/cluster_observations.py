@@ -24,7 +24,8 @@ options:
       - Read of each host that has a plan are the registered results C(lvs_host) and C(lvs_host_after) (of
         C(lvs.cluster.host_info), before and after the probe), C(lvs_table) and C(lvs_table_after) (of
         C(lvs.cluster.ipvs_info)), and those of modules in check mode, C(lvs_marks) (C(lvs.cluster.fwmark)), C(lvs_nat),
-        C(lvs_firewall), C(lvs_tunnel) and C(lvs_gateway) (C(lvs.cluster.default_gateway)).
+        C(lvs_firewall), C(lvs_tunnel), C(lvs_gateway) (C(lvs.cluster.default_gateway)) and C(lvs_arp_hide).
+      - A host whose C(lvs_host) was skipped is one that only modules in check mode look at.
       - A host without C(lvs_host) counts as unreachable.
     type: dict
     required: true

@@ -75,8 +75,8 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - For each host, by its inventory name, a dictionary with RV(ignore:role) (V(director) or V(realserver_linux)) and
-      RV(ignore:vars), which holds exactly the variables of that role.
+    - For each host, by its inventory name, a dictionary with RV(ignore:role) (V(director), V(realserver_linux) or
+      V(realserver_windows)) and RV(ignore:vars), which holds exactly the variables of that role.
   type: dict
   sample:
     rs1:

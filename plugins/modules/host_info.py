@@ -43,6 +43,13 @@ options:
     type: list
     elements: str
     default: []
+  hidden:
+    description:
+      - VIPs of which is wanted whether rules of M(lvs.cluster.arp_hide) keep this host from answering ARP for them, or
+        redirect what comes for them. Sysctls are in RV(host.interfaces).
+    type: list
+    elements: str
+    default: []
   drops:
     description:
       - For what rules of nftables and iptables are searched that drop or reject it. V(vrrp), V(ipip), V(ipv6) or V(gre)
@@ -71,7 +78,7 @@ options:
 requirements:
   - Linux with iproute2 4.18 or later
 notes:
-  - Rules of packet filters can be read by root only. Without O(drops) and O(files) no root is needed.
+  - Rules of packet filters can be read by root only. Without O(drops), O(hidden) and O(files) no root is needed.
 """
 
 EXAMPLES = r"""
@@ -227,6 +234,11 @@ host:
       description: For each name in O(kernel_modules), whether it is loaded or a part of the kernel.
       type: dict
       sample: {"ip_vs_ftp": true}
+    hidden:
+      description: Those of O(hidden) for which there are such rules, with the method.
+      type: list
+      elements: dict
+      sample: [{"address": "192.0.2.100", "method": "nftables"}]
     drops:
       description:
         - Rules that drop or reject what a word in O(drops) stands for, in the form that C(iptables-save) or
@@ -246,9 +258,11 @@ host:
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.lvs.cluster.plugins.module_utils._arp.error import HideError
+from ansible_collections.lvs.cluster.plugins.module_utils._arp.seen import hidden_vips
 from ansible_collections.lvs.cluster.plugins.module_utils._host.observe import HostError, host_state
 
-LISTS = ("services", "sysctls", "kernel_modules", "neighbours", "drops")
+LISTS = ("services", "sysctls", "kernel_modules", "neighbours", "hidden", "drops")
 
 
 def main() -> None:
@@ -269,7 +283,8 @@ def main() -> None:
     )
     try:
         host = host_state(module, module.params)
-    except HostError as error:
+        host["hidden"] = hidden_vips(module, module.params["hidden"])
+    except (HostError, HideError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=False, host=host)
 

@@ -18,7 +18,8 @@ description:
   - Runs on a client of the cluster, or on any host of the VIPs' network, and sees what clients see. It changes
     nothing on that host, and it also runs in check mode.
   - It asks for addresses by ARP or neighbour solicitation from raw sockets and collects every answer, so that a
-    second host that answers for a VIP does not go unnoticed, as it does in the kernel's own table of neighbours.
+    second host that answers for a VIP does not go unnoticed, as it does in the kernel's own table of neighbours. A host
+    that announces a VIP meanwhile without being asked (gratuitous ARP) counts as well.
   - It makes TCP connections and closes them at once, and it sends UDP datagrams without content.
   - Do not run it on a director or a real server, where the VIP is an address of its own.
 options:
@@ -61,6 +62,18 @@ options:
       - Seconds for all answers together, and seconds for each connection.
     type: float
     default: 2
+  while_exists:
+    description:
+      - Path of a file on this host. As long as it exists, every entry of O(connections) is tried ten times a second,
+        whatever its count and however many fail. There may be 8 entries at most then.
+      - Started with C(async) before something that is to disturb nobody, and ended by removing the file, it counts whom
+        it has disturbed.
+    type: path
+  at_most:
+    description:
+      - Seconds after which O(while_exists) ends even though the file exists.
+    type: float
+    default: 60
   interface:
     description:
       - Interface on which the network is asked. By default the one of the route to each address.
@@ -77,6 +90,12 @@ EXAMPLES = r"""
       - {address: 192.0.2.100, port: 80, count: 20}
   register: probe
 
+- name: Connect ten times a second until this file is removed, or for a minute (with async, beside other tasks)
+  lvs.cluster.vip_probe:
+    connections:
+      - {address: 192.0.2.100, port: 80}
+    while_exists: /run/lvs-counting
+
 - name: See that one host only answers for the VIP
   ansible.builtin.assert:
     that: probe.neighbours['192.0.2.100'] | length == 1
@@ -85,6 +104,13 @@ EXAMPLES = r"""
 RETURN = r"""
 neighbours:
   description: For each of O(addresses), as it is spelled there, the hardware addresses that answered, sorted.
+  returned: success
+  type: dict
+  sample: {"192.0.2.100": ["02:00:00:00:02:11"]}
+cached:
+  description:
+    - For each of O(addresses), as it is spelled there, the hardware addresses in this host's own cache of neighbours
+      before anybody was asked (C(ip neighbour show)). It may be stale, and empty where nothing was sent there lately.
   returned: success
   type: dict
   sample: {"192.0.2.100": ["02:00:00:00:02:11"]}
@@ -122,9 +148,13 @@ connections:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.lvs.cluster.plugins.module_utils._probe.connections import connect_all, targets_of
+from ansible_collections.lvs.cluster.plugins.module_utils._probe.connections import (
+    connect_all,
+    connect_while,
+    targets_of,
+)
 from ansible_collections.lvs.cluster.plugins.module_utils._probe.error import ProbeError
-from ansible_collections.lvs.cluster.plugins.module_utils._probe.observe import neighbours
+from ansible_collections.lvs.cluster.plugins.module_utils._probe.observe import cached, neighbours
 
 
 def main() -> None:
@@ -143,6 +173,8 @@ def main() -> None:
                 },
             },
             "timeout": {"type": "float", "default": 2},
+            "while_exists": {"type": "path"},
+            "at_most": {"type": "float", "default": 60},
             "interface": {"type": "str"},
         },
         supports_check_mode=True,
@@ -151,14 +183,20 @@ def main() -> None:
     try:
         if not 0 < options["timeout"] <= 60:
             raise ProbeError(f"timeout: {options['timeout']:g} seconds must be more than 0 and at most 60.")
+        if not 0 < options["at_most"] <= 3600:
+            raise ProbeError(f"at_most: {options['at_most']:g} seconds must be more than 0 and at most 3600.")
         targets = targets_of(options["connections"])
+        believed = cached(module, options["addresses"])
         answered, warnings = neighbours(module, options["addresses"], options["interface"], options["timeout"])
-        connected = connect_all(targets, options["timeout"])
+        if options["while_exists"]:
+            connected = connect_while(options["while_exists"], targets, options["timeout"], at_most=options["at_most"])
+        else:
+            connected = connect_all(targets, options["timeout"])
     except ProbeError as error:
         module.fail_json(msg=str(error))
     for warning in warnings:
         module.warn(warning)
-    module.exit_json(changed=False, neighbours=answered, connections=connected)
+    module.exit_json(changed=False, neighbours=answered, cached=believed, connections=connected)
 
 
 if __name__ == "__main__":

@@ -113,6 +113,8 @@ PREPARATIONS: dict[tuple[str, str], list[str]] = {
     ("firewall", "Filter nothing any more"): ["rm -r /run/systemd /run/bin/systemctl /run/bin/systemd-run"],
     ("arp_hide", "Hold the VIPs of the cluster, also after a reboot"): ETH0,
     ("arp_hide", "Hold exactly these VIPs, on a dummy interface"): [],
+    ("arp_hide", "Do it without sysctls, in a container that may not write them"): [],
+    ("arp_hide", "Serve web and DNS on a VIP that is not on the host"): [],
     ("arp_hide", "This host is no real server of the VIP any more"): [],
     ("tunnel", "Receive IPIP for a VIP"): ["ip address add 203.0.113.21/24 dev lo"],
     ("tunnel", "Receive IPIP over both address families, and GUE, on links of 1400 bytes"): [],
@@ -135,6 +137,10 @@ PREPARATIONS: dict[tuple[str, str], list[str]] = {
         *ANSWERING,
         "background ip netns exec lb1 python3 -m http.server --bind 192.0.2.100 80",
     ],
+    (
+        "vip_probe",
+        "Connect ten times a second until this file is removed, or for a minute (with async, beside other tasks)",
+    ): [],
     ("vip_probe", "See that one host only answers for the VIP"): [],
     ("README.md", "Own two VIPs and the marks 100 to 199"): [],
     ("docs/ipvs.md", "Own two VIPs and the marks 100 to 199"): [
@@ -170,7 +176,7 @@ MORE_RUNS: dict[str, list[dict[str, Any]]] = {
     ],
 }
 # Return values whose keys are names that the user gave.
-KEYED_BY_USER = ("host.services", "host.sysctls", "host.kernel_modules", "host.files", "neighbours", "mss")
+KEYED_BY_USER = ("host.services", "host.sysctls", "host.kernel_modules", "host.files", "neighbours", "cached", "mss")
 ANSIBLES_OWN = {"changed", "diff", "invocation", "warnings", "deprecations"}
 
 

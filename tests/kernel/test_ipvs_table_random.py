@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Random tasks of ipvs_table on the real kernel. The judge is what ipvsadm prints, against lines that we did not make.
 
-LVS_CLUSTER_TABLE_PAIRS says how many (200 when it is not set, 500 in CI), LVS_CLUSTER_TABLE_FIRST the first seed.
+LVS_CLUSTER_TABLE_PAIRS says how many (200 when it is not set, 250 in CI), LVS_CLUSTER_TABLE_FIRST the first seed.
 """
 
 from __future__ import annotations

@@ -35,13 +35,15 @@ CHECKS: dict[str, dict[str, object]] = {
     "smtp": {"type": "smtp", "helo": "lb1.example.org"},
     "dns": {"type": "dns", "name": NAME, "record": "A"},
     "udp": {"type": "udp", "payload": "0102", "require_reply": "2a"},
+    "ping": {"type": "ping"},
     "command": {"type": "command", "command": ["FOLDER/command", "%h"]},
 }
+PORTS = {**KINDS, "command": 7008, "ping": 7009}
 
 
 def destinations() -> dict[str, set[str]]:
     """The real servers that are in the table with a weight, by kind."""
-    ports = {str(port): kind for kind, port in [*KINDS.items(), ("command", 7008)]}
+    ports = {str(port): kind for kind, port in PORTS.items()}
     found: dict[str, set[str]] = {kind: set() for kind in CHECKS}
     for line in run_program("ipvsadm", "-Sn").splitlines():
         words = line.split()
@@ -71,7 +73,7 @@ def configuration(folder: Path) -> str:
         {
             "name": kind,
             "vip": "192.0.2.100",
-            "ports": [KINDS.get(kind, 7008)],
+            "ports": [PORTS[kind]],
             "protocol": "udp" if kind in {"dns", "udp"} else "tcp",
             "check": {**json.loads(json.dumps(check).replace("FOLDER", str(folder))), **PACE},
             "real_servers": [{"host": "rs1", "address": FIRST}, {"host": "rs2", "address": SECOND}],
@@ -160,9 +162,12 @@ def test_every_kind_of_check_takes_an_ill_real_server_out_and_lets_it_in_again_a
     await_destinations({FIRST, SECOND})
     for kind in CHECKS:
         (servers / f"{kind}@{SECOND}").touch()
+    silence = f"-d {SECOND} -p icmp -j DROP".split()
+    run_program("ip", "netns", "exec", "rs", "iptables-legacy", "-I", "INPUT", *silence)
     await_destinations({FIRST})
     await_mail(servers, SECOND, "DOWN")
     for kind in CHECKS:
         (servers / f"{kind}@{SECOND}").unlink()
+    run_program("ip", "netns", "exec", "rs", "iptables-legacy", "-D", "INPUT", *silence)
     await_destinations({FIRST, SECOND})
     assert keepalived.poll() is None

@@ -78,6 +78,25 @@ def test_every_host_that_answers_is_named_not_only_the_first(run_module: ModuleR
     assert result["neighbours"] == {VIP: sorted(MACS.values()), VIP6: sorted(MACS.values())}
 
 
+def test_who_announces_an_address_unasked_is_named_and_so_is_what_this_host_believes(
+    run_module: ModuleRun, tool: Tool
+) -> None:
+    give(tool, "one", f"{VIP}/24")
+    tool("ip", "-n", "two", "address", "add", f"{VIP}/32", "dev", "lo")
+    tool("ip", "netns", "exec", "two", "sysctl", "-qw", "net.ipv4.conf.eth0.arp_ignore=1")
+    tool("ip", "neighbour", "replace", VIP, "lladdr", MACS["two"], "dev", "lan", "nud", "stale")
+    silent = run_module("vip_probe", {"addresses": [VIP, VIP6], "timeout": 1})
+    assert (silent["neighbours"][VIP], silent["cached"]) == ([MACS["one"]], {VIP: [MACS["two"]], VIP6: []})
+    words = ["ip", "netns", "exec", "two", "arping", "-q", "-U", "-w", "30", "-I", "eth0", "-s", VIP, VIP]
+    announcing = subprocess.Popen(words)
+    try:
+        told = run_module("vip_probe", {"addresses": [VIP], "timeout": 4})
+    finally:
+        announcing.terminate()
+        announcing.wait()
+    assert told["neighbours"] == {VIP: sorted(MACS.values())}
+
+
 def test_nothing_changes_on_the_client(run_module: ModuleRun, tool: Tool) -> None:
     give(tool, "one", f"{VIP}/24")
     before = tool("ip", "neighbour", "show") + tool("ip", "address", "show", "scope", "global")

@@ -11,12 +11,14 @@ import errno
 import os
 import socket
 import time
-from typing import Any, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Callable, Mapping, Sequence
 
 from ansible_collections.lvs.cluster.plugins.module_utils._probe.error import ProbeError
 
 MOST_CONNECTIONS = 1000  # of one call: a probe is no load test
 _AT_ONCE = 8
+_PAUSE_SECONDS = 0.1  # between two attempts of one target, where no count ends them
 _FAILURES_IN_A_ROW = 5  # then the rest would fail as well, and only cost time
 _MOST_BYTES = 65536
 _LEAVE_SECONDS = 0.5
@@ -53,18 +55,44 @@ def targets_of(entries: Sequence[Mapping[str, Any]]) -> list[Target]:
 
 
 def connect_all(targets: Sequence[Target], timeout: float) -> list[dict[str, Any]]:
-    """The result for each target, in their order. Several targets are tried at once, each one connection at a time."""
+    """The result for each target, in their order. Several targets are tried at once, each one connection at a time.
+
+    A target has been tried enough when its count is reached, or when several connections in a row failed.
+    """
     with concurrent.futures.ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
-        return list(pool.map(lambda target: _connect(target, timeout), targets))
+        return list(pool.map(lambda target: _connect(target, timeout, _counting(target)), targets))
 
 
-def _connect(target: Target, timeout: float) -> dict[str, Any]:
-    """Connects until the count is reached, or until several in a row failed."""
+def connect_while(path: str, targets: Sequence[Target], timeout: float, *, at_most: float) -> list[dict[str, Any]]:
+    """The same, but each target is tried ten times a second as long as the file exists and for so many seconds at most.
+
+    Raises ProbeError when there are more targets than can be tried at once.
+    """
+    if len(targets) > _AT_ONCE:
+        raise ProbeError(
+            f"connections: {len(targets)} entries cannot be tried at once while {path} exists. Give {_AT_ONCE} at most."
+        )
+    end = time.monotonic() + at_most
+
+    def goes_on(_attempted: int, _failures: int) -> bool:
+        return time.monotonic() < end and Path(path).exists()
+
+    with concurrent.futures.ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
+        return list(pool.map(lambda target: _connect(target, timeout, goes_on, pause=_PAUSE_SECONDS), targets))
+
+
+def _counting(target: Target) -> Callable[[int, int], bool]:
+    return lambda attempted, failures: attempted < target.count and failures < _FAILURES_IN_A_ROW
+
+
+def _connect(target: Target, timeout: float, goes_on: Callable[[int, int], bool], pause: float = 0) -> dict[str, Any]:
+    """Connects as long as it is to go on with so many attempts, the last ones of which failed."""
     attempted = succeeded = failures = 0
     error = None
     once = _connect_once if target.protocol == "tcp" else _send_once
     start = time.monotonic()
-    while attempted < target.count and failures < _FAILURES_IN_A_ROW:
+    while goes_on(attempted, failures):
+        time.sleep(pause if attempted else 0)
         attempted += 1
         try:
             once(target, timeout)

@@ -45,10 +45,14 @@ def arp_request(*, target: ipaddress.IPv4Address, sender: ipaddress.IPv4Address,
 
 
 def arp_answer(frame: bytes) -> Answer | None:
-    """The answer in an ARP reply; None for anything else."""
+    """Whose address an ARP packet says the sender has; None for anything else.
+
+    A reply, an announcement that nobody asked for, and a question from this address fill the caches of others alike.
+    Who asks from 0.0.0.0 claims nothing (RFC 5227, 1.1).
+    """
     if len(frame) < 42 or frame[12:14] != struct.pack("!H", ETH_P_ARP) or frame[14:20] != _ARP_HEAD:
         return None
-    if frame[20:22] != struct.pack("!H", _ARP_REPLY):
+    if struct.unpack("!H", frame[20:22])[0] not in (_ARP_REQUEST, _ARP_REPLY):
         return None
     return Answer(ipaddress.IPv4Address(frame[28:32]), mac_text(frame[22:28]))
 

@@ -9,7 +9,7 @@ import ipaddress
 import json
 from typing import TYPE_CHECKING, Sequence
 
-from ansible_collections.lvs.cluster.plugins.module_utils._host.links import IPAddress, Link
+from ansible_collections.lvs.cluster.plugins.module_utils._host.links import IPAddress, Link, neighbours_of
 from ansible_collections.lvs.cluster.plugins.module_utils._host.observe import HostError, ip_program, read_links
 from ansible_collections.lvs.cluster.plugins.module_utils._probe.error import ProbeError
 from ansible_collections.lvs.cluster.plugins.module_utils._probe.neighbours import who_has
@@ -41,6 +41,21 @@ def neighbours(
             raise ProbeError(f"interface: this host has no {name}. It has {', '.join(sorted(links))}.")
         found.update(who_has(group, links[name], timeout))
     return {text: found.get(address, []) for text, address in addresses.items()}, warnings
+
+
+def cached(module: AnsibleModule, texts: Sequence[str]) -> dict[str, list[str]]:
+    """For each address, spelled as in `texts`, the hardware addresses in this host's own cache. Raises ProbeError."""
+    if not texts:
+        return {}
+    addresses = {text: _address(text) for text in dict.fromkeys(texts)}
+    status, output, errors = module.run_command([ip_program(module), "-json", "neighbour", "show"])
+    if status != 0:
+        raise ProbeError(f"The cache of neighbours cannot be read: ip neighbour show said: {errors.strip()}")
+    found = neighbours_of(output, set(addresses.values()))
+    return {
+        text: sorted({near.mac for near in found if ipaddress.ip_address(near.address) == address})
+        for text, address in addresses.items()
+    }
 
 
 def _address(text: str) -> IPAddress:

@@ -26,7 +26,7 @@ from .view import View
 def check_unreachable_hosts(view: View) -> Iterator[Finding]:
     everything = frozenset(view.by_key)
     for host in view.hosts.values():
-        if host.was_read:
+        if host.was_read or host.only_compared:
             continue
         if host.role == "director":
             breaks = frozenset() if view.looked_at_directors else everything

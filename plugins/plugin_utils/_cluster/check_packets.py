@@ -100,13 +100,36 @@ def _answering_finding(view: View, name: str, vips: Sequence[str]) -> Finding:
         f"which {'it does not hold' if is_director else 'only the active director may'}.",
         "The VIP moved while this was looked at, or this director has it in a place that was not seen."
         if is_director
-        else "The VIP is not hidden: an interface without arp_ignore, proxy ARP, or a rule that answers.",
+        else "The VIP is not hidden: an interface without arp_ignore, proxy ARP, a rule that answers, or a program "
+        "on it that announces the address unasked (gratuitous ARP).",
         "Run verify again; if it stays, look with ip address and arping."
         if is_director
         else "Run site.yml again, then look with arping from another machine.",
         breaks=view.services_on(vips),
         answering=frozenset([name]),
     )
+
+
+def check_cached_neighbours(view: View, found: Found) -> Iterator[Finding]:
+    """Whom the probing host believed to have a VIP before it asked: that is where its packets went."""
+    explained = {host for finding in found for host in finding.answering}
+    owners = {mac: host for host in view.hosts.values() for mac in host.macs()}
+    for vip, macs in view.cached.items():
+        holders = view.holders(vip)
+        for owner in (owners[mac] for mac in macs if mac in owners):
+            if len(holders) != 1 or owner is holders[0] or owner.name in explained:
+                continue
+            yield Finding(
+                view.prober,
+                f"It takes {owner.name} for {vip}, which {holders[0].name} holds.",
+                "Its neighbour cache is stale: the gratuitous ARP of the failover did not reach it."
+                if owner.role == "director"
+                else f"{owner.name} answered for the VIP or announced it (gratuitous ARP) before it was hidden, "
+                "for instance while it booted; it does not now.",
+                f"Run ip neigh flush to {vip} there, and clear it on the routers of that network; if it comes back, "
+                f"see what {owner.name} sends while it boots with tcpdump -eni any arp.",
+                breaks=view.services_on([vip]),
+            )
 
 
 def check_connections(view: View, found: Found) -> Iterator[Finding]:

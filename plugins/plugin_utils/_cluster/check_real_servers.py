@@ -30,7 +30,7 @@ def check_hidden_vips(view: View) -> Iterator[Finding]:
         if not host.was_read:
             continue
         vips = [normal(vip) for vip in host.wanted.get("realserver_linux_vips") or ()]
-        missing = [vip for vip in vips if not host.places_of(vip)]
+        missing = [vip for vip in vips if not host.places_of(vip) and not host.redirects(vip)]
         if missing:
             yield Finding(
                 host.name,
@@ -68,9 +68,16 @@ def _misplaced_vip(view: View, host: SeenHost, vip: str, place: Values) -> Itera
 
 
 def check_arp_hiding(view: View) -> Iterator[Finding]:
-    """For IPv4 only: Linux answers neighbour solicitations just for addresses of the interface that they come to."""
+    """For IPv4 only: Linux answers neighbour solicitations just for addresses of the interface that they come to.
+
+    A VIP that rules hide or redirect needs no sysctls.
+    """
     for host in view.real_servers:
-        vips = [vip for vip in map(normal, host.wanted.get("realserver_linux_vips") or ()) if version_of(vip) == 4]
+        vips = [
+            vip
+            for vip in map(normal, host.wanted.get("realserver_linux_vips") or ())
+            if version_of(vip) == 4 and vip not in host.hidden
+        ]
         if not host.was_read or not vips:
             continue
         for name in sorted(view.own_interfaces(host)):
@@ -107,10 +114,11 @@ def check_listeners(view: View) -> Iterator[Finding]:
         for (protocol, address, port), keys in _needed_listeners(view, host).items():
             bound = _bound_addresses(host, protocol, port)
             # With NAT, and for health checks, it is the real server's own address.
-            if bound & {address, ANY_ADDRESS[version_of(address)], ANY_ADDRESS[6]}:
+            reached = view.own_addresses(host.name) if host.redirects(address) else {address}
+            if bound & {*reached, ANY_ADDRESS[version_of(address)], ANY_ADDRESS[6]}:
                 continue
             needed = {address, *(vip for key in keys for vip in vips_of(view.by_key[key]) if vip in vips)}
-            if bound <= described and not all(map(host.places_of, needed)):
+            if bound <= described and not all(host.places_of(each) or host.redirects(each) for each in needed):
                 continue  # A service that binds to the VIP cannot do so without it.
             faults.setdefault((protocol, port, tuple(sorted(bound))), {})[address] = keys
         for (protocol, port, others), lacking in faults.items():

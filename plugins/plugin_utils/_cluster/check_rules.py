@@ -24,6 +24,7 @@ _WHAT = {
     "firewall": "Its firewall is",
     "tunnel": "Its tunnels are",
     "default_gateway": "Its default gateway is",
+    "arp_hide": "Its VIPs are",
 }
 _RULES = ("fwmark", "nat", "firewall")
 
@@ -121,6 +122,8 @@ def _breaks(view: View, host: SeenHost, module: str) -> frozenset[ServiceKey]:
         return view.services_of(host.name, forwarding="tunnel")
     if module == "default_gateway":
         return view.services_of(host.name, forwarding="nat")
+    if module == "arp_hide":
+        return view.services_of(host.name, forwarding="direct")
     carried = view.carried_by(host)
     if module == "fwmark":
         return frozenset(key for key in carried if is_mark(key))

@@ -28,6 +28,8 @@ from .observed import (
 )
 from .view import View
 
+#: The interface on which kube-proxy in IPVS mode holds the addresses of its services.
+KUBE_PROXY = "kube-ipvs0"
 _FILES = {"keepalived": "keepalived.conf", "ldirectord": "ldirectord.cf"}
 
 
@@ -48,13 +50,7 @@ def check_tables(view: View, found: Found) -> Iterator[Finding]:
             yield Finding(
                 director.name,
                 "Its IPVS table has none of the described services.",
-                f"It was flushed (ipvsadm -C) behind {view.owner}'s back, which does not repair it by itself"
-                + (", not even on reload." if view.owner == "keepalived" else ".")
-                if view.is_checked
-                else "It was flushed (ipvsadm -C), and nobody puts it back by himself.",
-                f"Run site.yml again: {view.owner} then learns them anew."
-                if view.is_checked
-                else f"Run site.yml again, or systemctl restart {TABLE_UNIT} there, which adds what the last run left.",
+                *_of_a_flush(view, director),
                 breaks=view.carried_by(director),
             )
         else:
@@ -127,10 +123,7 @@ def _table_differences(view: View, director: SeenHost, table: t.Mapping[ServiceK
                 director.name,
                 f"Service {wanted['name']} ({key_text(key)}) is not as described in its table: "
                 f"{listed(differences, 'and')}.",
-                "It was changed by hand (ipvsadm), or the description was changed and site.yml not run.",
-                f"Run site.yml again; where {_FILES[view.owner]} is right already, {view.mend}."
-                if view.is_checked
-                else "Run site.yml again.",
+                *_of_a_change(view, director),
                 breaks=breaks,
             )
     vips = set(view.vips)
@@ -168,6 +161,41 @@ def _missing_texts(wanted: Values, seen: Values) -> list[str]:
         for key, entry in described_destinations(wanted).items()
         if key not in present
     ]
+
+
+def _of_a_change(view: View, director: SeenHost) -> tuple[str, str]:
+    """Cause and remedy."""
+    return _of_kube_proxy(director) or (
+        "It was changed by hand (ipvsadm), or the description was changed and site.yml not run.",
+        f"Run site.yml again; where {_FILES[view.owner]} is right already, {view.mend}."
+        if view.is_checked
+        else "Run site.yml again.",
+    )
+
+
+def _of_a_flush(view: View, director: SeenHost) -> tuple[str, str]:
+    """Cause and remedy."""
+    if kube_proxy := _of_kube_proxy(director):
+        return kube_proxy
+    if view.is_checked:
+        return (
+            f"It was flushed (ipvsadm -C) behind {view.owner}'s back, which does not repair it by itself"
+            + (", not even on reload." if view.owner == "keepalived" else "."),
+            f"Run site.yml again: {view.owner} then learns them anew.",
+        )
+    return (
+        "It was flushed (ipvsadm -C), and nobody puts it back by himself.",
+        f"Run site.yml again, or systemctl restart {TABLE_UNIT} there, which adds what the last run left.",
+    )
+
+
+def _of_kube_proxy(director: SeenHost) -> tuple[str, str] | None:
+    if KUBE_PROXY not in director.interfaces:
+        return None
+    return (
+        f"kube-proxy in IPVS mode runs here ({KUBE_PROXY} is there) and removes services that it does not know.",
+        "Name the VIPs in its option --ipvs-exclude-cidrs, or take another machine for a director; run site.yml again.",
+    )
 
 
 def _weight_differences(director: SeenHost, wanted: Values, seen: Values | None) -> list[str]:

@@ -30,7 +30,14 @@ from .check_gateways import (
     check_segments,
     check_ways_out,
 )
-from .check_packets import check_connections, check_neighbours, check_probe, check_prober, check_shares
+from .check_packets import (
+    check_cached_neighbours,
+    check_connections,
+    check_neighbours,
+    check_probe,
+    check_prober,
+    check_shares,
+)
 from .check_real_servers import check_arp_hiding, check_hidden_vips, check_listeners
 from .check_rules import check_compared, check_rules_at_boot
 from .check_sync import check_sync_daemons, check_sync_filters
@@ -74,6 +81,7 @@ CONSEQUENCES: tuple[Callable[[View, Found], Iterator[Finding]], ...] = (
     check_compared,
     check_tables,
     check_neighbours,
+    check_cached_neighbours,
     check_ways_out,
     check_local_clients,
     check_tunnel_arrivals,
@@ -86,7 +94,7 @@ def cluster_findings(plans: Values, observations: Values) -> list[dict[str, str]
     """Everything that is not as the plans say, as ``{host, found, cause, remedy}``; empty when all is proven.
 
     ``observations``: ``{hosts: {name: {host, host_after, ipvs, ipvs_after, compared, unreachable}},
-    probe: {from, neighbours, connections}}``.
+    probe: {from, neighbours, cached, connections}}``.
     """
     view = View(plans, observations)
     found = [finding for check in CAUSES for finding in check(view)]

@@ -36,6 +36,7 @@ class Hosts:
         self.directors = list({host.name: host for host in directors}.values())
         self.known_directors = {host.name: self._known(host) for host in directors}
         self.known_real_servers = {host.name: self._known(host) for host in real_servers}
+        self.windows = frozenset(host.name for host in real_servers if host.is_windows)
         # Whose address is it? Directors last, so that a host in both groups is named as director.
         self.owners: dict[str, str] = {}
         for known in (*self.known_real_servers.values(), *self.known_directors.values()):

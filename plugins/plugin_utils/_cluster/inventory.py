@@ -12,6 +12,9 @@ from dataclasses import dataclass
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+WINDOWS_CONNECTIONS = ("winrm", "psrp", "ansible.builtin.winrm", "ansible.builtin.psrp")
+#: By SSH Ansible has to be told which shell answers there.
+WINDOWS_SHELLS = ("powershell", "cmd", "ansible.builtin.powershell", "ansible.builtin.cmd")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,7 @@ class Host:
     #: What heartbeat is to call it, and what it calls itself (None: not known).
     node: object = None
     nodename: str | None = None
+    is_windows: bool = False
 
     @property
     def is_placeable(self) -> bool:
@@ -89,6 +93,15 @@ def _host(name: str, variables: Mapping[str, t.Any], with_interfaces: bool) -> H
         priority=variables.get("lvs_priority") if with_interfaces else None,
         node=variables.get("lvs_node") if with_interfaces else None,
         nodename=str(facts["nodename"]) if isinstance(facts, Mapping) and facts.get("nodename") else None,
+        is_windows=_is_windows(variables),
+    )
+
+
+def _is_windows(variables: Mapping[str, t.Any]) -> bool:
+    """Said by how Ansible gets in, which stands in the inventory: facts are missing where nobody looked."""
+    return (
+        variables.get("ansible_connection") in WINDOWS_CONNECTIONS
+        or variables.get("ansible_shell_type") in WINDOWS_SHELLS
     )
 
 

@@ -279,6 +279,8 @@ class Cluster:
     known_addresses: tuple[Address, ...] = ()
     #: Real servers by their own addresses.
     owners: Mapping[str, str] = field(default_factory=dict)
+    #: Those of the real servers that run Windows.
+    windows: frozenset[str] = frozenset()
     drain_keeps_persistent_clients: bool = False
     heartbeat: Heartbeat = field(default_factory=Heartbeat)
     ldirectord: Ldirectord = field(default_factory=Ldirectord)

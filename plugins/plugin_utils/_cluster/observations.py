@@ -19,6 +19,7 @@ COMPARED = {
     "lvs_firewall": "firewall",
     "lvs_tunnel": "tunnel",
     "lvs_gateway": "default_gateway",
+    "lvs_arp_hide": "arp_hide",
 }
 
 
@@ -37,7 +38,7 @@ def observations_from_hostvars(
     if probe_host is not None and probe_host in hostvars:
         result = plain(hostvars[probe_host].get("lvs_probe"))
         if isinstance(result, dict) and "connections" in result:
-            probe = {"from": probe_host, **{key: result.get(key) for key in ("neighbours", "connections")}}
+            probe = {"from": probe_host, **{key: result.get(key) for key in ("neighbours", "cached", "connections")}}
     return {"hosts": seen, "probe": probe}
 
 
@@ -52,6 +53,7 @@ def _registered(hostvars: Mapping[str, Values], name: str) -> dict[str, t.Any]:
     compared = {module: plain(variables.get(name)) for name, module in COMPARED.items()}
     return {
         "host": look.get("host"),
+        "only_compared": bool(look.get("skipped")),
         "host_after": after.get("host") if isinstance(after, dict) else None,
         "ipvs": plain(variables.get("lvs_table")),
         "ipvs_after": plain(variables.get("lvs_table_after")),

@@ -145,12 +145,16 @@ class SeenHost:
     tunnels: tuple[Values, ...] = ()
     neighbours: tuple[Values, ...] = ()
     kernel_modules: Mapping[str, bool] = field(default_factory=dict)
+    #: VIPs that rules hide from ARP or redirect, each with the method of arp_hide.
+    hidden: Mapping[str, str] = field(default_factory=dict)
     drops: tuple[Values, ...] = ()
     files: Values = field(default_factory=dict)
     #: The interfaces after the probe, where they were looked at again.
     interfaces_after: Mapping[str, Values] = field(default_factory=dict)
     #: For a module what it returned in check mode.
     compared: Mapping[str, Values] = field(default_factory=dict)
+    #: Its system is one that ``host_info`` does not know: modules in check mode are all that looks at it.
+    only_compared: bool = False
     #: The files of drains with their numbers.
     drains: Mapping[str, int] = field(default_factory=dict)
     #: Of files that both directors share, by path; empty text for one that is not there.
@@ -191,6 +195,10 @@ class SeenHost:
     def places_of(self, address: str) -> list[Values]:
         """Where the host has ``address``: none, or usually one place."""
         return [place for place in self.addresses if normal(place.get("address")) == address]
+
+    def redirects(self, vip: str) -> bool:
+        """Whether what comes for the VIP is taken for this host, which does not have it."""
+        return self.hidden.get(vip) in ("redirect", "firewalld")
 
     def effective(self, interface: str, name: str) -> int | None:
         """The value of a setting that the kernel goes by on this interface; None when it was not seen."""
@@ -237,7 +245,15 @@ def seen_host(name: str, plan: Values, seen: Values) -> SeenHost:
     is_reachable = bool(seen) and not seen.get("unreachable")
     look = seen.get("host")
     if not is_reachable or not isinstance(look, Mapping):
-        return SeenHost(name=name, role=role, wanted=wanted, is_reachable=is_reachable, was_read=False)
+        return SeenHost(
+            name=name,
+            role=role,
+            wanted=wanted,
+            is_reachable=is_reachable,
+            was_read=False,
+            only_compared=bool(seen.get("only_compared")),
+            compared=seen.get("compared") or {},
+        )
     drains = drains_read(seen.get("drains") or ())
     table, error = read_table(seen.get("ipvs"))
     table_after = read_table(seen.get("ipvs_after"))[0]
@@ -264,6 +280,7 @@ def seen_host(name: str, plan: Values, seen: Values) -> SeenHost:
         tunnels=tuple(look.get("tunnels") or ()),
         neighbours=tuple(look.get("neighbours") or ()),
         kernel_modules=look.get("kernel_modules") or {},
+        hidden={normal(each["address"]): str(each["method"]) for each in look.get("hidden") or ()},
         drops=tuple(look.get("drops") or ()),
         files=look.get("files") or {},
         interfaces_after=_interfaces(seen.get("host_after") or {}),

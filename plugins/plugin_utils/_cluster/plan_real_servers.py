@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from .model import DEFAULT_TUNNEL, Cluster, RealServer, Service, Tunnel
-from .ports import covers, single_ports
+from .ports import covers, single_ports, spelled
 
 
 @dataclass(slots=True)
@@ -22,6 +22,8 @@ class _Part:
     tunnels: dict[tuple[int, Tunnel], None] = field(default_factory=dict)
     gateways: set[int] = field(default_factory=set)
     listeners: dict[tuple[str, int, str], None] = field(default_factory=dict)
+    #: The VIPs by protocol and ports of their services.
+    openings: dict[tuple[str, tuple[str, ...]], dict[str, None]] = field(default_factory=dict)
 
 
 def real_server_plans(cluster: Cluster) -> dict[str, dict[str, t.Any]]:
@@ -37,7 +39,12 @@ def real_server_plans(cluster: Cluster) -> dict[str, dict[str, t.Any]]:
         part = parts.get(cluster.owners.get(str(mapping.internal), ""))
         if part is not None:
             part.gateways.add(mapping.internal.version)
-    return {name: {"role": "realserver_linux", "vars": _variables(part, cluster)} for name, part in parts.items()}
+    return {
+        name: {"role": "realserver_windows", "vars": _windows_variables(part, cluster)}
+        if name in cluster.windows
+        else {"role": "realserver_linux", "vars": _variables(part, cluster)}
+        for name, part in parts.items()
+    }
 
 
 def _take_part(part: _Part, service: Service, real_server: RealServer, ports: list[int]) -> None:
@@ -47,8 +54,10 @@ def _take_part(part: _Part, service: Service, real_server: RealServer, ports: li
         for port in [real_server.port] if real_server.port else ports:
             part.listeners[real_server.address, port, protocol] = None
         return
+    opening = part.openings.setdefault((protocol, tuple(spelled(service.ports))), {})
     for address in service.addresses:
         part.vips[address] = None
+        opening[address] = None
         for port in ports:
             part.listeners[address, port, protocol] = None
     if real_server.tunnel is not None:
@@ -64,11 +73,26 @@ def _variables(part: _Part, cluster: Cluster) -> dict[str, t.Any]:
             for version, tunnel in sorted(part.tunnels, key=lambda each: (each[0], each[1].type, each[1].port))
         ],
         "realserver_linux_tunnel_vips": list(part.tunnel_vips),
-        "realserver_linux_gateways": [str(g.ip) for g in cluster.nat.gateways if g.version in part.gateways],
+        "realserver_linux_gateways": _gateways(part, cluster),
         "realserver_linux_listeners": [
             {"address": address, "port": port, "protocol": protocol} for address, port, protocol in part.listeners
         ],
     }
+
+
+def _windows_variables(part: _Part, cluster: Cluster) -> dict[str, t.Any]:
+    return {
+        "realserver_windows_vips": list(part.vips),
+        "realserver_windows_ports": [
+            {"protocol": protocol, "ports": list(ports), "addresses": list(addresses)}
+            for (protocol, ports), addresses in part.openings.items()
+        ],
+        "realserver_windows_gateways": _gateways(part, cluster),
+    }
+
+
+def _gateways(part: _Part, cluster: Cluster) -> list[str]:
+    return [str(gateway.ip) for gateway in cluster.nat.gateways if gateway.version in part.gateways]
 
 
 def _ports_to_listen_on(service: Service) -> list[int]:

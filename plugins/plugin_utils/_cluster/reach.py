@@ -29,7 +29,13 @@ class Reach:
         self, section: Section, key: str, host: str, address: str, forwarding: str, tunnel: Tunnel | None
     ) -> None:
         """Note what keeps a real server or sorry server, named under ``key``, from being reached at ``address``."""
-        if tunnel is not None:
+        if tunnel is not None and host in self.hosts.windows:
+            section.note(
+                key,
+                f"forwarding is tunnel, but {host} is a Windows machine, which takes no packets out of such tunnels.",
+                "Write forwarding: direct where it is on the directors' network, else nat.",
+            )
+        elif tunnel is not None:
             self.check_end_of_tunnel(section, key, host, address, tunnel)
         elif (forwarding, address) not in self.looked_at:
             self.looked_at.add((forwarding, address))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from .hosts import Hosts
 from .inventory import Address
-from .mistakes import Mistake, shown
+from .mistakes import Mistake, listed, shown
 from .model import FORWARDING, MAX_THRESHOLD, MAX_WEIGHT, RealServer, Tunnel
 from .reach import Reach, check_family
 from .section import Section
@@ -230,6 +230,15 @@ class RealServers:
     def check_tunnel_use(self, section: Section, setting: Setting, entries: list[_Entry | None]) -> None:
         if setting.forwarding != "tunnel" and not any(entry and entry.forwarding == "tunnel" for entry in entries):
             refuse_tunnel_keys(section, setting.forwarding)
+
+    def check_protocol(self, section: Section, protocol: str, real_servers: Iterable[RealServer]) -> None:
+        windows = sorted({each.host for each in real_servers} & self.hosts.windows)
+        if protocol == "sctp" and windows:
+            section.note(
+                "protocol",
+                f"Windows has no SCTP, and {listed(windows, 'and')} {'run' if windows[1:] else 'runs'} it.",
+                "Take such real servers out of this service.",
+            )
 
     def check_weights(self, section: Section, real_servers: Iterable[RealServer]) -> None:
         weights = [real_server.weight for real_server in real_servers]

@@ -114,6 +114,7 @@ def _cluster(description: object, mistakes: list[Mistake], hosts: Hosts, clients
         vrrp=vrrp,
         directors=directors,
         real_servers=tuple(hosts.known_real_servers),
+        windows=hosts.windows,
         services=services,
         nat=nat,
         firewall=firewall,

@@ -142,6 +142,7 @@ class Services:
         sorry_servers = {v: self.sorry.read(section, setting, v, real_servers[v]) for v in real_servers}
         every_real_server = [each for read in real_servers.values() for each in read]
         self.members.check_weights(section, every_real_server)
+        self.members.check_protocol(section, protocol, every_real_server)
         quorum = self.health.quorum(section, list(real_servers.values()))
         helper = ftp_helper(section, protocol, ports, setting.forwarding, real_servers)
         firewall_ports = self.firewall_ports(section, ports)

@@ -82,7 +82,9 @@ class View:
 
     def __init__(self, plans: Values, observations: Values) -> None:
         seen = observations.get("hosts") or {}
-        names = [*plans, *(name for name in seen if name not in plans)]
+        # Nobody looks at Windows machines yet: they are neither healthy nor missing.
+        looked_for = [name for name, plan in plans.items() if plan.get("role") != "realserver_windows"]
+        names = [*looked_for, *(name for name in seen if name not in plans)]
         self.hosts = {name: seen_host(name, plans.get(name) or {}, seen.get(name) or {}) for name in names}
         self.directors = [host for host in self.hosts.values() if host.role == "director"]
         self.real_servers = [host for host in self.hosts.values() if host.role == "realserver_linux"]
@@ -103,10 +105,13 @@ class View:
         self.mend = "systemctl reload ldirectord" if self.owner == "ldirectord" else "systemctl restart keepalived"
         probe = observations.get("probe")
         self.probe: Values | None = probe if isinstance(probe, Mapping) else None
-        self.neighbours = {
-            normal(vip): [str(mac).lower() for mac in macs or ()]
-            for vip, macs in ((self.probe or {}).get("neighbours") or {}).items()
-        }
+        #: Who answered the probing host for each VIP, and whom it took for its owner before it asked.
+        self.neighbours = self._macs_by_vip("neighbours")
+        self.cached = self._macs_by_vip("cached")
+
+    def _macs_by_vip(self, key: str) -> dict[str, list[str]]:
+        entries = (self.probe or {}).get(key) or {}
+        return {normal(vip): [str(mac).lower() for mac in macs or ()] for vip, macs in entries.items()}
 
     @cached_property
     def attempts(self) -> list[Attempts]:

@@ -8,10 +8,16 @@ import contextlib
 import ipaddress
 import socket
 import threading
+from pathlib import Path
 
 import pytest
 
-from ansible_collections.lvs.cluster.plugins.module_utils._probe.connections import Target, connect_all, targets_of
+from ansible_collections.lvs.cluster.plugins.module_utils._probe.connections import (
+    Target,
+    connect_all,
+    connect_while,
+    targets_of,
+)
 from ansible_collections.lvs.cluster.plugins.module_utils._probe.error import ProbeError
 from ansible_collections.lvs.cluster.plugins.module_utils._probe.frames import (
     Answer,
@@ -22,9 +28,14 @@ from ansible_collections.lvs.cluster.plugins.module_utils._probe.frames import (
 )
 
 VIP = ipaddress.IPv4Address("192.0.2.100")
+OTHER = ipaddress.IPv4Address("192.0.2.101")
 VIP6 = ipaddress.IPv6Address("2001:db8:2::100")
 MAC = bytes.fromhex("020000000231")
 REPLY = bytes.fromhex("020000000231 02000000020a 0806 0001 0800 0604 0002 02000000020a c0000264 020000000231 c000021f")
+#: As `arping -U` sends it (RFC 5227, 3: an ARP request for the sender's own address).
+ANNOUNCEMENT = bytes.fromhex(
+    "ffffffffffff 02000000020a 0806 0001 0800 0604 0001 02000000020a c0000264 ffffffffffff c0000264"
+)
 ADVERTISEMENT = (
     bytes.fromhex("020000000231 02000000020a 86dd 60000000 0020 3a ff")
     + VIP6.packed
@@ -60,13 +71,15 @@ def test_a_solicitation_is_laid_out_as_rfc_4861_says() -> None:
     [
         (REPLY, Answer(VIP, "02:00:00:00:02:0a")),
         (REPLY + bytes(18), Answer(VIP, "02:00:00:00:02:0a")),
-        (REPLY[:20] + b"\x00\x01" + REPLY[22:], None),
+        # Nobody asked: an announcement (the sender's address is the one that is asked for), or a question from it.
+        (ANNOUNCEMENT, Answer(VIP, "02:00:00:00:02:0a")),
+        (arp_request(target=OTHER, sender=VIP, mac=MAC), Answer(VIP, "02:00:00:00:02:31")),
+        (REPLY[:20] + b"\x00\x03" + REPLY[22:], None),
         (REPLY[:41], None),
-        (arp_request(target=VIP, sender=VIP, mac=MAC), None),
         (b"", None),
     ],
 )
-def test_only_an_arp_reply_is_an_answer(frame: bytes, answer: Answer | None) -> None:
+def test_every_arp_packet_says_who_has_the_address_of_its_sender(frame: bytes, answer: Answer | None) -> None:
     assert arp_answer(frame) == answer
 
 
@@ -99,6 +112,43 @@ def test_connections_to_a_listener_succeed_and_to_nobody_fail_with_the_reason() 
         server.join()
     assert (made["attempted"], made["succeeded"], made["error"]) == (3, 3, None)
     assert (refused["attempted"], refused["succeeded"], refused["error"]) == (5, 0, "Connection refused")
+
+
+def test_connections_go_on_while_a_file_exists_however_many_fail(tmp_path: Path) -> None:
+    file = tmp_path / "counting"
+    file.touch()
+    with socket.create_server(("127.0.0.1", 0)) as listening, socket.create_server(("127.0.0.1", 0)) as closed:
+        port, nobody = listening.getsockname()[1], closed.getsockname()[1]
+        closed.close()
+
+        def serve() -> None:
+            for _connection in range(10):
+                listening.accept()[0].close()
+            file.unlink()
+
+        server = threading.Thread(target=serve)
+        server.start()
+        targets = [Target("127.0.0.1", port, 1), Target("127.0.0.1", nobody, 1)]
+        made, refused = connect_while(str(file), targets, timeout=2, at_most=60)
+        server.join()
+    # One more may have begun, to a listener that accepts no more but is still there.
+    assert made["attempted"] in {10, 11}
+    assert made["succeeded"] == made["attempted"]
+    assert refused["attempted"] > 5
+    assert (refused["succeeded"], refused["error"]) == (0, "Connection refused")
+
+
+def test_a_file_that_stays_does_not_hold_the_probe(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        target = Target("127.0.0.1", listening.getsockname()[1], 1, "udp")
+        (sent,) = connect_while(str(tmp_path), [target], timeout=1, at_most=0.5)
+    assert sent["attempted"] >= 1
+    assert sent["seconds"] < 5
+
+
+def test_more_than_can_be_tried_at_once_are_refused() -> None:
+    with pytest.raises(ProbeError, match=r"9 entries cannot be tried at once while /run/x exists\. Give 8 at most\."):
+        connect_while("/run/x", [Target("192.0.2.100", 80, 1)] * 9, timeout=1, at_most=1)
 
 
 def test_datagrams_succeed_where_somebody_may_take_them_and_fail_where_nobody_does() -> None:

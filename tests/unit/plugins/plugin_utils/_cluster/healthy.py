@@ -52,8 +52,9 @@ def observe(plans: Plans, hosts: t.Sequence[Host], *, source: str = "192.0.2.31"
         "hosts": seen,
         "probe": {
             "from": "client",
-            "neighbours": {
-                vip["address"]: [looks[active]["interfaces"][1]["mac"]] for vip in director["director_vips"]
+            **{
+                key: {vip["address"]: [looks[active]["interfaces"][1]["mac"]] for vip in director["director_vips"]}
+                for key in ("neighbours", "cached")
             },
             "connections": [
                 {
@@ -100,6 +101,7 @@ def _look(host: Host, number: int) -> dict[str, t.Any]:
         "services": {},
         "sysctls": {},
         "kernel_modules": {},
+        "hidden": [],
         "drops": [],
         "files": {},
         "kernel": "6.1.0",

@@ -72,11 +72,22 @@ def set_interface(on: str, **changes: object) -> Break:
     return apply
 
 
+def run_kube_proxy(on: str) -> Break:
+    def apply(seen: Observations) -> None:
+        look(seen, on)["interfaces"].append({"name": "kube-ipvs0", "addresses": []})
+
+    return apply
+
+
 def set_look(on: str, **changes: object) -> Break:
     def apply(seen: Observations) -> None:
         look(seen, on).update(changes)
 
     return apply
+
+
+def hide(on: str, method: str) -> Break:
+    return set_look(on, hidden=[{"address": vip, "method": method} for vip in (VIP, VIP6)])
 
 
 def listen(on: str, *addresses: str, port: int = 80) -> Break:
@@ -156,6 +167,7 @@ def move_vips_to_lb2(seen: Observations) -> None:
     hosts = seen["hosts"]
     hosts["lb2"]["ipvs_after"], hosts["lb1"]["ipvs_after"] = hosts["lb1"]["ipvs_after"], hosts["lb1"]["ipvs"]
     answer(MACS["lb2"])(seen)
+    believe(MACS["lb2"])(seen)
 
 
 def unreachable(name: str) -> Break:
@@ -168,6 +180,13 @@ def unreachable(name: str) -> Break:
 def answer(*macs: str) -> Break:
     def apply(seen: Observations) -> None:
         seen["probe"]["neighbours"] = {vip: sorted(macs) for vip in seen["probe"]["neighbours"]}
+
+    return apply
+
+
+def believe(*macs: str) -> Break:
+    def apply(seen: Observations) -> None:
+        seen["probe"]["cached"] = {vip: list(macs) for vip in seen["probe"]["cached"]}
 
     return apply
 
@@ -273,11 +292,58 @@ CASES: list[tuple[str, list[Break], list[tuple[str, str]]]] = [
         [set_interface("rs2", arp_ignore=0), answer(MACS["lb1"], MACS["rs2"]), connect(12, [WEB])],
         [("rs2", "arp_ignore is 0")],
     ),
+    (
+        "arp_ignore off, and the client has believed it",
+        [set_interface("rs2", arp_ignore=0), answer(MACS["lb1"], MACS["rs2"]), believe(MACS["rs2"])],
+        [("rs2", "arp_ignore is 0")],
+    ),
+    (
+        "hidden again, and the client does not know",
+        [believe(MACS["rs2"]), count_nothing(WEB)],
+        [
+            ("client", f"It takes rs2 for {VIP}, which lb1 holds"),
+            ("client", f"It takes rs2 for {VIP6}, which lb1 holds"),
+        ],
+    ),
+    (
+        "a gratuitous ARP of a failover that the client did not hear",
+        [believe(MACS["lb2"]), connect(0)],
+        [
+            ("client", f"It takes lb2 for {VIP}, which lb1 holds"),
+            ("client", f"It takes lb2 for {VIP6}, which lb1 holds"),
+        ],
+    ),
+    ("healthy, the client has sent nothing there for a while", [believe()], []),
     ("arp_announce off", [set_interface("rs2", arp_announce=0)], [("rs2", "arp_announce is 0")]),
     (
         "both off, packets past the director",
         [set_interface("rs2", arp_ignore=0, arp_announce=0), answer(MACS["rs2"]), count_nothing(WEB)],
         [("rs2", "arp_ignore is 0, so this host answers ARP for the VIP and arp_announce is 0")],
+    ),
+    (
+        "healthy, rules hide instead of sysctls",
+        [set_interface("rs1", arp_ignore=0, arp_announce=0), hide("rs1", "nftables")],
+        [],
+    ),
+    (
+        "healthy, redirected to the host's own address, on which the service listens",
+        [
+            set_interface("rs1", arp_ignore=0, arp_announce=0),
+            hide("rs1", "redirect"),
+            remove_address(VIP, VIP6, on="rs1"),
+            listen("rs1", RS1, RS1_6),
+        ],
+        [],
+    ),
+    (
+        "redirected, and nothing listens",
+        [hide("rs1", "redirect"), remove_address(VIP, VIP6, on="rs1"), listen("rs1"), take_out(RS1)],
+        [("rs1", "Nothing listens on tcp port 80")],
+    ),
+    (
+        "rules hide one VIP, the other one shows",
+        [set_look("rs2", hidden=[{"address": VIP6, "method": "arptables"}]), set_interface("rs2", arp_ignore=0)],
+        [("rs2", "arp_ignore is 0")],
     ),
     ("arp_ignore 8", [set_interface("rs2", arp_ignore=8)], [("rs2", "arp_ignore is 8")]),
     # keepalived stopped
@@ -350,6 +416,7 @@ CASES: list[tuple[str, list[Break], list[tuple[str, str]]]] = [
         [remove_service("lb2", WEB6)],
         [("lb2", "Service web6 (tcp/[2001:db8:2::100]:80) is not as described in its table: it is missing")],
     ),
+    ("healthy, kube-proxy beside it leaves our services alone", [run_kube_proxy("lb2")], []),
     (
         "standby has another weight",
         [change_destination("lb2", RS1, weight=5)],
@@ -531,6 +598,20 @@ def test_exactly_the_cause_is_named(breaks: list[Break], expected: list[tuple[st
         assert all(
             finding[part].endswith((".", ")")) and "\n" not in finding[part] for part in ("found", "cause", "remedy")
         )
+
+
+@pytest.mark.parametrize("fault", [flush("lb2"), remove_service("lb2", WEB6)], ids=["all services", "one service"])
+def test_kube_proxy_is_named_where_services_are_missing(fault: Break) -> None:
+    plans = example_plans()
+    seen = observe(plans)
+    fault(seen)
+    (usual,) = cluster_findings(plans, seen)
+    run_kube_proxy("lb2")(seen)
+    (found,) = cluster_findings(plans, seen)
+    assert (found["host"], found["found"]) == ("lb2", usual["found"])
+    assert "kube-proxy" not in str(usual)
+    assert "kube-proxy in IPVS mode runs here (kube-ipvs0" in found["cause"]
+    assert "--ipvs-exclude-cidrs" in found["remedy"]
 
 
 #: Other clusters than the example: services, what is broken, findings.
@@ -796,3 +877,30 @@ def test_a_director_that_has_no_plan_because_it_cannot_be_reached_is_observed_as
     observations = observations_from_hostvars(plans, hostvars, None, ["lb1", "lb2", "rs1", "rs2"])
     assert observations["hosts"]["lb2"] == {"unreachable": True}
     assert "lb2" in [finding["host"] for finding in cluster_findings(plans, observations)]
+
+
+#: What arp_hide said in check mode of a real server with another system, and what is found there.
+ELSEWHERE: list[tuple[dict[str, object], list[str]]] = [
+    ({"changed": False, "operations": []}, []),
+    (
+        {"changed": True, "operations": ["cp /dev/stdin /etc/rc.conf", "/sbin/ifconfig lo0 …"]},
+        ["Its VIPs are not as described: site.yml would run cp /dev/stdin /etc/rc.conf (and 1 more)."],
+    ),
+    ({"failed": True, "msg": "Python is too old."}, ["It could not be seen whether its VIPs are as described."]),
+]
+
+
+@pytest.mark.parametrize(("result", "found"), ELSEWHERE)
+def test_on_other_systems_than_linux_only_the_vips_are_compared(result: dict[str, object], found: list[str]) -> None:
+    plans = example_plans()
+    seen = observe(plans)
+    looks = {"rs1": {"skipped": True, "changed": False}}
+    hostvars: dict[str, dict[str, t.Any]] = {
+        name: {"lvs_host": looks.get(name, {"host": host["host"]}), "lvs_table": host.get("ipvs")}
+        | ({"lvs_table_after": host.get("ipvs_after")})
+        for name, host in seen["hosts"].items()
+    }
+    hostvars["rs1"] = {"lvs_host": looks["rs1"], "lvs_arp_hide": result}
+    hostvars["client"] = {"lvs_probe": {"changed": False, **seen["probe"]}}
+    findings = cluster_findings(plans, observations_from_hostvars(plans, hostvars, "client"))
+    assert [(finding["host"], finding["found"]) for finding in findings] == [("rs1", words) for words in found]
