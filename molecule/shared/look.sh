@@ -19,7 +19,7 @@ filters() {
     done
     arptables-save 2>/dev/null | sed -n 's/^-A/arptables -A/p'
     ipset list -name | sed 's/^/ipset /'
-    nft list ruleset 2>/dev/null | sed 's/^/nft /'
+    nft --stateless list ruleset 2>/dev/null | sed 's/^/nft /'
 }
 kernel() {
     ipvsadm -Sn 2>/dev/null | sed 's/^/ipvs /'
@@ -31,7 +31,7 @@ kernel() {
 files() {
     find /etc/sysctl.d /etc/modules-load.d /etc/modprobe.d /etc/systemd /etc/network /etc/netplan /etc/NetworkManager /etc/iptables /etc/nftables.conf \
         /etc/default /etc/rc.local /etc/lvs-cluster /etc/keepalived /usr/local /var/lib/lvs-cluster /run/lvs-cluster /run/systemd/transient \
-        ! -type d ! -name keepalived ! -name ipvsadm ! -name ldirectord ! -name '*.sample' ! -path '*.wants/vsftpd.service' ! -path '*.wants/logd.service' 2>/dev/null | sed 's/^/file /' | sort
+        ! -type d ! -name keepalived ! -name ipvsadm ! -name ldirectord ! -name '*.sample' ! -name '*.dpkg-dist' ! -path '*.wants/vsftpd.service' ! -path '*.wants/logd.service' ! -path '*.wants/ipvsadm.service' ! -name keepalived.config-opts 2>/dev/null | sed 's/^/file /' | sort
     systemctl list-units --all --plain --no-legend 'lvs-cluster*' | sed 's/^/unit /'
     for daemon in keepalived heartbeat ldirectord; do
         systemctl is-active $daemon 2>/dev/null | sed -n "s/^active/service $daemon/p"

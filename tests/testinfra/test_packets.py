@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
 
+import pytest
 from conftest import addresses
 
 CURL = "curl --silent --show-error --fail --no-keepalive --max-time 10"
@@ -115,6 +116,7 @@ def test_a_megabyte_gets_through_in_both_directions(web, client):
             assert said.split()[1] == str(MEBIBYTE)
 
 
+@pytest.mark.proves(system="Linux", method="arp_ignore", how="packets")
 def test_only_the_director_that_holds_an_address_answers_for_it(floating, client, machine, example):
     """Asked from beside it: the client's network for a VIP, a real server's for a gateway."""
     asker = client
@@ -127,6 +129,6 @@ def test_only_the_director_that_holds_an_address_answers_for_it(floating, client
         out = asker.run(f"arping -c 3 -I eth0 {floating}").stdout
         answered = {line.split("[")[1].split("]")[0].upper() for line in out.splitlines() if "reply from" in line}
     else:
-        out = asker.run(f"ndisc6 -m -r 1 -w 2000 {floating} eth0").stdout
+        out = asker.run(f"ndisc6 -m -r 3 -w 3000 {floating} eth0").stdout
         answered = {line.split(": ")[1].strip().upper() for line in out.splitlines() if "link-layer address" in line}
     assert answered == {expected}
