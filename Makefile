@@ -33,17 +33,25 @@ kernel: ## module tests on a real kernel with IPVS (a User-Mode Linux machine)
 netns: ## module tests on this machine's own kernel, in network namespaces (root)
 	@$(RUN) packages venv netns
 
+.PHONY: containers
+containers: ## the roles in containers on this machine's own kernel, as far as it needs no IPVS (root)
+	@$(RUN) packages venv containers
+
 .PHONY: build
 build: ## build the collection into build/, install the tarball and read it from there
 	@$(RUN) packages venv build
 
 .PHONY: test
 test: ## everything that CI runs
-	@$(RUN) packages venv lint build -- unit sanity netns kernel lab -- molecule:direct-pair,tunnel,ftp -- cluster
+	@$(RUN) packages venv lint build -- unit sanity netns containers:containers-debian13 kernel lab -- cluster molecule:tunnel,ftp
 
 .PHONY: examples
 examples: ## every example in the lab, and what else is longer than CI has time for (root)
-	@$(RUN) packages venv build -- molecule:direct,sites -- molecule:two-networks,tunnel,nat-one-arm -- gateway cluster:test_drain.py,test_faults.py,test_connections.py,test_engines.py,test_no_checks.py,test_leaving.py
+	@$(RUN) packages venv build -- molecule:direct,sites -- molecule:two-networks,tunnel,nat-one-arm -- containers:containers-debian12 gateway cluster:test_drain.py,test_faults.py,test_connections.py,test_engines.py,test_no_checks.py,test_leaving.py
+
+.PHONY: matrix
+matrix: ## make the table of docs/real_servers.md from the marks of the tests
+	@.venv/bin/python tests/matrix/matrix.py
 
 .PHONY: demo
 demo: ## build a cluster in the lab, show it, cut the power of its director (root)

@@ -22,6 +22,7 @@ EXAMPLES = {
     "test_connections.py": {"direct-pair", "nat-two-arm"},
     "test_heartbeat.py": {"heartbeat-pair"},
     "test_both_active.py": {"keepalived-pair"},
+    "test_arp.py": {"arp"},
 }
 STANDING = EXAMPLE.parent.name
 collect_ignore = [

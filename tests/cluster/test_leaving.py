@@ -11,10 +11,10 @@ from collections.abc import Mapping
 import pytest
 import yaml
 from drive import DIRECTORS, EXAMPLE, VIP, Run, Traffic, await_that, playbook, ssh
+from events import REAL_SERVERS, weights
 
 DESCRIBED = yaml.safe_load((EXAMPLE.parent / "group_vars/all.yml").read_text(encoding="utf-8"))["lvs_cluster"]
-REAL_SERVERS = ("rs1", "rs2")
-MACHINES = (*DIRECTORS, *REAL_SERVERS)
+MACHINES = (*DIRECTORS, "rs1", "rs2")
 CHANGING = {"nat": "192.0.2.101", "tunnel": "192.0.2.102", "marked": "192.0.2.103"}
 GATEWAY = "192.0.2.10"
 
@@ -87,12 +87,35 @@ def before() -> dict[str, dict[str, list[str]]]:
     return {machine: look(machine) for machine in MACHINES}
 
 
+def test_a_drained_real_server_leaves_under_traffic_without_a_failed_request_and_comes_back():
+    drained, without = copy.deepcopy(DESCRIBED), copy.deepcopy(DESCRIBED)
+    for service in drained["services"]:
+        service["real_servers"] = ["rs1", {"host": "rs2", "weight": 0}]
+    for service in without["services"]:
+        service["real_servers"] = ["rs1"]
+    with Traffic(maximum=900) as traffic:
+        run = playbook("site.yml", variables={"lvs_cluster": drained, "lvs_override_capacity": True})
+        assert run.code == 0, run.output
+        for name in DIRECTORS:
+            await_that(lambda name=name: weights(name)["192.0.2.22"] == "0", f"{name} sends rs2 nothing new")
+        run = playbook("site.yml", variables={"lvs_cluster": without})
+    assert run.code == 0, run.output
+    assert traffic.result.failed == 0, traffic.result
+    assert VIP not in ssh("rs2", "ip -brief address show")
+    assert ssh("rs2", "find /etc /run/lvs-cluster -path '*lvs*' 2>/dev/null", check=False) == ""
+    run = playbook("site.yml")
+    assert run.code == 0, run.output
+    assert f"{VIP}/32" in ssh("rs2", "ip -brief address show dev lo")
+    for name in DIRECTORS:
+        await_that(lambda name=name: weights(name) == REAL_SERVERS, f"{name} has rs2 again")
+
+
 def test_nat_tunnels_and_marks_come_under_traffic_without_a_failed_request(before):
     changed_under_traffic(BUILT)
     for name, vip in CHANGING.items():
         await_that(lambda vip=vip: answers(vip), f"the service {name} answers")
     assert [held(name, GATEWAY) for name in DIRECTORS] == [held(name, VIP) for name in DIRECTORS]
-    for machine in REAL_SERVERS:
+    for machine in ("rs1", "rs2"):
         assert any(line.startswith(f"default via {GATEWAY}") for line in look(machine)["routes"])
 
 

@@ -46,6 +46,8 @@ OFFERED_ALONE = (
     *("ifupdown", "network-manager", "netplan.io", "wrk"),
     # libnet-inet6glue-perl: what ldirectord needs to check a web server over IPv6.
     *("heartbeat", "ldirectord", "libnet-inet6glue-perl"),
+    # Firewalls that a real server may have beside us.
+    *("firewalld", "ufw"),
 )
 MASKED = (
     *("apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "fstrim.timer"),

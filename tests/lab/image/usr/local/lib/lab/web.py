@@ -52,7 +52,11 @@ class Answer(http.server.BaseHTTPRequestHandler):
         self._head(len(body), body if self.command != "HEAD" else b"")
 
     def _head(self, length: int, body: bytes = b"") -> None:
-        self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n" % length + body)
+        # Who asks for the end of the connection hears that it comes. Else a client may send its next request into it;
+        # that is answered by a reset, of which a director hears nothing with direct routing.
+        ending = b"Connection: close\r\n" if self.close_connection else b""
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n%b\r\n" % (length, ending)
+        self.wfile.write(head + body)
 
     def log_message(self, *arguments: Any) -> None:
         pass
