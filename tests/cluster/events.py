@@ -92,6 +92,8 @@ class Fault:
     moves: bool = False
     #: Whether every request has to succeed all the time.
     unharmed: bool = False
+    #: Whether the directors hear nothing of each other, both alive: heartbeat gives the VIPs up when they meet again.
+    parts: bool = False
 
 
 def _boot_both(active: str, standby: str) -> None:
@@ -113,6 +115,7 @@ DIRECTOR_FAULTS: tuple[Fault, ...] = (
         begin=lambda active, standby: lab("unplug", active),
         end=lambda active, standby: lab("plug", active),
         moves=True,
+        parts=True,
     ),
     Fault(
         "power of the standby cut",
@@ -125,6 +128,7 @@ DIRECTOR_FAULTS: tuple[Fault, ...] = (
         begin=lambda active, standby: lab("unplug", standby),
         end=lambda active, standby: lab("plug", standby),
         unharmed=True,
+        parts=True,
     ),
     Fault(
         "active director rebooted",
@@ -137,6 +141,7 @@ DIRECTOR_FAULTS: tuple[Fault, ...] = (
         begin=lambda active, standby: separate((DIRECTORS[0], DIRECTORS[1]), action="--append"),
         end=lambda active, standby: separate((DIRECTORS[0], DIRECTORS[1]), action="--delete"),
         until=lambda active, standby: len(holders()) == 2,
+        parts=True,
     ),
 )
 
