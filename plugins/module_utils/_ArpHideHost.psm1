@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 
-# The seam between the plan and Windows: every cmdlet that reads or changes the host is called here, and nothing is decided.
+# The seam between the plan and Windows: every cmdlet that reads or changes the host is called here, and nothing is decided. What
+# Windows does after a cmdlet has returned is waited for, until it is seen or a time is over.
 # The properties that are read are those which Microsoft documents for the classes in root/StandardCimv2.
 
 #AnsibleRequires -CSharpUtil ._LoopbackDevice
@@ -20,6 +21,7 @@ $knownCommands = @(
     'New-NetFirewallRule'
     'New-NetIPAddress'
     'Remove-Item'
+    'Remove-ItemProperty'
     'Remove-NetFirewallRule'
     'Remove-NetIPAddress'
     'Set-DnsClient'
@@ -98,7 +100,7 @@ Function Get-AddressState {
     foreach ($place in @(Get-Found -Query { Get-NetIPAddress -ErrorAction Stop })) {
         [PSCustomObject]@{
             # A link-local address comes with its zone, as in fe80::1%5.
-            Address = $place.IPAddress.Split('%')[0]
+            Address = ConvertTo-NormalAddress -Text ($place.IPAddress.Split('%')[0])
             Index = [Int32]$place.InterfaceIndex
             PrefixLength = [Int32]$place.PrefixLength
             SkipAsSource = [Boolean]$place.SkipAsSource
@@ -148,7 +150,13 @@ Function Get-DefaultRouteState {
         foreach ($found in $Interface) {
             if ($found.Index -eq $route.InterfaceIndex -and $found.Family -eq $family) { $metric += $found.InterfaceMetric }
         }
-        [PSCustomObject]@{ Index = [Int32]$route.InterfaceIndex; Family = $family; Metric = $metric }
+        [PSCustomObject]@{
+            Index = [Int32]$route.InterfaceIndex
+            AdapterName = [String]$route.InterfaceAlias
+            Family = $family
+            NextHop = ConvertTo-NormalAddress -Text (([String]$route.NextHop).Split('%')[0])
+            Metric = $metric
+        }
     }
 }
 
@@ -178,6 +186,21 @@ Function Get-DnsState {
     }
 }
 
+Function ConvertTo-RuleAddress {
+    <#
+    .SYNOPSIS
+    An address of a rule: without the mask of a single one, and normalised. Ranges and words stay as they are.
+    #>
+    [CmdletBinding()]
+    [OutputType([String])]
+    param ([String]$Text)
+
+    $bare = $Text -replace '/(32|128|255\.255\.255\.255)$'
+    $normal = ConvertTo-NormalAddress -Text $bare
+    if ($normal) { return $normal }
+    return $bare
+}
+
 Function Get-RuleState {
     <#
     .SYNOPSIS
@@ -200,7 +223,7 @@ Function Get-RuleState {
             Name = $name
             Protocol = [String]$ports.Protocol
             Ports = @(foreach ($port in $ports.LocalPort) { [String]$port })
-            Addresses = @(foreach ($address in $places.LocalAddress) { ([String]$address) -replace '/(32|128|255\.255\.255\.255)$' })
+            Addresses = @(foreach ($address in $places.LocalAddress) { ConvertTo-RuleAddress -Text $address })
             Direction = ConvertTo-Word -Value $rule.Direction -Words $directionWords
             Action = ConvertTo-Word -Value $rule.Action -Words $actionWords
             Profile = ConvertTo-Word -Value $rule.Profiles -Words @{ '0' = 'Any' }
@@ -218,11 +241,11 @@ Function Get-NoteState {
     [CmdletBinding()]
     param ()
 
-    $texts = @{ Adapter = ''; Vips = ''; WeakHostReceive = '' }
+    $texts = @{ Adapter = ''; Unfinished = ''; Vips = ''; WeakHostReceive = '' }
     $exists = Test-Path -LiteralPath $noteKey
     if ($exists) {
         $values = Get-ItemProperty -LiteralPath $noteKey -ErrorAction Stop
-        foreach ($name in @('Adapter', 'Vips', 'WeakHostReceive')) {
+        foreach ($name in @('Adapter', 'Unfinished', 'Vips', 'WeakHostReceive')) {
             $property = $values.PSObject.Properties[$name]
             if ($null -ne $property) { $texts[$name] = [String]$property.Value }
         }
@@ -230,6 +253,7 @@ Function Get-NoteState {
     return [PSCustomObject]@{
         Exists = $exists
         Adapter = $texts['Adapter']
+        Unfinished = $texts['Unfinished']
         Vips = @($texts['Vips'].Split(' ') | Where-Object { $_ })
         WeakHostReceive = @($texts['WeakHostReceive'].Split(' ') | Where-Object { $_ })
     }
@@ -258,32 +282,117 @@ Function Get-ArpHideState {
     }
 }
 
+Function Wait-Condition {
+    <#
+    .SYNOPSIS
+    Whether a condition came true within so many seconds. It is looked at twice a second.
+    #>
+    [CmdletBinding()]
+    [OutputType([Boolean])]
+    param ([Parameter(Mandatory = $true)][ScriptBlock]$Condition, [Parameter(Mandatory = $true)][Int32]$Seconds)
+
+    # Not by the time of day, which may be set while we wait.
+    $watch = [System.Diagnostics.Stopwatch]::StartNew()
+    while (-not (& $Condition)) {
+        if ($watch.Elapsed.TotalSeconds -ge $Seconds) { return $false }
+        Start-Sleep -Milliseconds 500
+    }
+    return $true
+}
+
+Function Get-AdapterOfDevice {
+    <#
+    .SYNOPSIS
+    The network adapter of a device, or nothing while there is none.
+    #>
+    [CmdletBinding()]
+    param ([Parameter(Mandatory = $true)][String]$InstanceId)
+
+    Get-AdapterState | Where-Object { $_.InstanceId -eq $InstanceId } | Select-Object -First 1
+}
+
+Function Wait-LoopbackAdapter {
+    <#
+    .SYNOPSIS
+    The adapter of a new device. The device is there at once, the adapter only when its driver has started.
+    #>
+    [CmdletBinding()]
+    param ([Parameter(Mandatory = $true)][String]$InstanceId, [Boolean]$NeedsReboot)
+
+    if (Wait-Condition -Seconds 60 -Condition { $null -ne (Get-AdapterOfDevice -InstanceId $InstanceId) }) {
+        return Get-AdapterOfDevice -InstanceId $InstanceId
+    }
+    if ($NeedsReboot) { throw 'Windows wants a reboot before it starts a new loopback adapter: reboot this host' }
+    throw "the loopback adapter $InstanceId did not start within 60 seconds: see why in $env:windir\INF\setupapi.dev.log"
+}
+
+Function Wait-AddressGone {
+    <#
+    .SYNOPSIS
+    Returns when an address has left an adapter. Before that the same one cannot be set there again.
+    #>
+    [CmdletBinding()]
+    param ([Parameter(Mandatory = $true)][String]$AdapterName, [Parameter(Mandatory = $true)][String]$Address)
+
+    $isGone = Wait-Condition -Seconds 15 -Condition {
+        @(Get-Found -Query { Get-NetIPAddress -InterfaceAlias $AdapterName -IPAddress $Address -ErrorAction Stop }).Count -eq 0
+    }
+    if (-not $isGone) { throw "$Address still stands on $AdapterName 15 seconds after its removal: see which program sets it there" }
+}
+
 Function New-LoopbackAdapter {
     <#
     .SYNOPSIS
-    Makes a loopback adapter, notes that it is ours, and gives it its name.
+    Makes a loopback adapter, gives it its name and notes that it is ours, or leaves nothing of it behind.
     #>
     [CmdletBinding(SupportsShouldProcess = $true, ConfirmImpact = 'Low')]
     param ([Parameter(Mandatory = $true)][String]$Name)
 
-    $inf = Join-Path -Path $env:windir -ChildPath 'inf\netloop.inf'
     if (-not $PSCmdlet.ShouldProcess($Name, 'make a loopback adapter')) { return }
-    $instanceId = [ansible_collections.lvs.cluster.plugins.module_utils._LoopbackDevice.LoopbackDevice]::Create($inf)
-    # The device is there at once, the adapter only when its driver has started.
-    $deadline = [DateTime]::UtcNow.AddSeconds(60)
-    $adapter = $null
-    while ($null -eq $adapter) {
-        $adapter = Get-Found -Query { Get-NetAdapter -ErrorAction Stop } | Where-Object { $_.PnPDeviceID -eq $instanceId }
-        if ($null -eq $adapter) {
-            if ([DateTime]::UtcNow -gt $deadline) {
-                throw "the loopback adapter $instanceId was made, but did not start within 60 seconds: see why in the device manager"
-            }
-            Start-Sleep -Milliseconds 500
-        }
+    $inf = Join-Path -Path $env:windir -ChildPath 'inf\netloop.inf'
+    $isNewKey = -not (Test-Path -LiteralPath $noteKey)
+    $instanceId = ''
+    try {
+        # Before the device: where nothing can be noted, none is made.
+        if ($isNewKey) { $null = New-Item -Path $noteKey -ErrorAction Stop }
+        $instanceId = [ansible_collections.lvs.cluster.plugins.module_utils._LoopbackDevice.LoopbackDevice]::Register()
+        # Before its driver, which takes its time: should this be cut off there, the next run finds what to remove.
+        $null = New-ItemProperty -Path $noteKey -Name Unfinished -Value $instanceId -PropertyType String -Force -ErrorAction Stop
+        $needsReboot = [ansible_collections.lvs.cluster.plugins.module_utils._LoopbackDevice.LoopbackDevice]::Install($instanceId, $inf)
+        $adapter = Wait-LoopbackAdapter -InstanceId $instanceId -NeedsReboot $needsReboot
+        Rename-NetAdapter -Name $adapter.Name -NewName $Name -Confirm:$false -ErrorAction Stop
+        $null = New-ItemProperty -Path $noteKey -Name Adapter -Value $adapter.Guid -PropertyType String -Force -ErrorAction Stop
+        Remove-ItemProperty -Path $noteKey -Name Unfinished -Confirm:$false -ErrorAction Stop
     }
-    if (-not (Test-Path -LiteralPath $noteKey)) { $null = New-Item -Path $noteKey -ErrorAction Stop }
-    $null = New-ItemProperty -Path $noteKey -Name Adapter -Value $adapter.InterfaceGuid -PropertyType String -Force -ErrorAction Stop
-    Rename-NetAdapter -Name $adapter.Name -NewName $Name -Confirm:$false -ErrorAction Stop
+    catch {
+        $failure = $_
+        try {
+            Undo-LoopbackAdapter -InstanceId $instanceId -IsNewKey $isNewKey
+        }
+        catch {
+            $left = "'$instanceId' and the note of it stay for now, because they cannot be removed: $($_.Exception.GetBaseException().Message)"
+            throw "$($failure.Exception.GetBaseException().Message); $left"
+        }
+        throw $failure
+    }
+}
+
+Function Undo-LoopbackAdapter {
+    <#
+    .SYNOPSIS
+    Removes what was made of an adapter, and then the note of it: while the device cannot be removed, the note stays for the next run.
+    #>
+    [CmdletBinding()]
+    param ([String]$InstanceId, [Boolean]$IsNewKey)
+
+    if ($InstanceId) { Remove-LoopbackAdapter -InstanceId $InstanceId }
+    if (-not (Test-Path -LiteralPath $noteKey)) { return }
+    if ($IsNewKey) {
+        Remove-Item -LiteralPath $noteKey -Recurse -Confirm:$false -ErrorAction Stop
+    }
+    elseif ((Get-NoteState).Unfinished) {
+        Remove-ItemProperty -LiteralPath $noteKey -Name Unfinished -Confirm:$false -ErrorAction Stop
+    }
 }
 
 Function Remove-LoopbackAdapter {
@@ -298,12 +407,15 @@ Function Remove-LoopbackAdapter {
     if ([ansible_collections.lvs.cluster.plugins.module_utils._LoopbackDevice.LoopbackDevice]::Remove($InstanceId)) {
         throw "Windows removes the loopback adapter $InstanceId with the next reboot only: reboot this host"
     }
+    if (-not (Wait-Condition -Seconds 30 -Condition { $null -eq (Get-AdapterOfDevice -InstanceId $InstanceId) })) {
+        throw "the loopback adapter $InstanceId is still there 30 seconds after its removal: see why in $env:windir\INF\setupapi.dev.log"
+    }
 }
 
 Function Invoke-Operation {
     <#
     .SYNOPSIS
-    Carries one operation out.
+    Carries one operation out, and returns when it has taken effect.
     #>
     [CmdletBinding()]
     param ([Parameter(Mandatory = $true)]$Operation)
@@ -314,6 +426,30 @@ Function Invoke-Operation {
     $arguments = @{ ErrorAction = 'Stop' }
     foreach ($name in $Operation.Arguments.Keys) { $arguments[$name] = $Operation.Arguments[$name] }
     $null = & $Operation.Command @arguments
+    if ($Operation.Command -eq 'Remove-NetIPAddress') {
+        Wait-AddressGone -AdapterName $Operation.Arguments['InterfaceAlias'] -Address $Operation.Arguments['IPAddress']
+    }
+}
+
+Function Get-SettledPlan {
+    <#
+    .SYNOPSIS
+    The plan made again after a change, as soon as Windows has come to rest: when nothing is left to do or to wait for, or after so many
+    seconds as it is then. With OfDevices only the adapter itself has to be there, with its address families.
+    #>
+    [CmdletBinding()]
+    param (
+        [Parameter(Mandatory = $true)]$Request,
+        [Parameter(Mandatory = $true)][Int32]$Seconds,
+        [Switch]$OfDevices
+    )
+
+    $watch = [System.Diagnostics.Stopwatch]::StartNew()
+    while ($true) {
+        $plan = Get-ArpHidePlan -Request $Request -State (Get-ArpHideState)
+        if ((Test-Settled -Plan $plan -OfDevices:$OfDevices) -or $watch.Elapsed.TotalSeconds -ge $Seconds) { return $plan }
+        Start-Sleep -Milliseconds 500
+    }
 }
 
 Function Test-Administrator {
@@ -333,7 +469,8 @@ Function Test-Administrator {
 Function Invoke-ArpHidePlan {
     <#
     .SYNOPSIS
-    Carries a plan out and notes each operation in Done. What a new adapter comes with is read before its settings are planned.
+    Carries a plan out, notes each operation in Done, and returns the plan as it reads when Windows has come to rest. What a new adapter
+    comes with is read before its settings are planned.
     #>
     [CmdletBinding()]
     param (
@@ -349,13 +486,18 @@ Function Invoke-ArpHidePlan {
             Invoke-Operation -Operation $operation
             $Done.Add((ConvertTo-CommandLine -Operation $operation))
         }
-        $rest = Get-ArpHidePlan -Request $Request -State (Get-ArpHideState)
+        $rest = Get-SettledPlan -Request $Request -Seconds 60 -OfDevices
         if ($rest.Mistakes.Count -gt 0) { throw ($rest.Mistakes -join ' ') }
+        # What else it plans is not to be trusted then; it might be a second adapter.
+        if (-not (Test-Settled -Plan $rest -OfDevices)) {
+            throw 'the loopback adapter was not ready within 60 seconds: see what Get-NetAdapter and Get-NetIPInterface show of it'
+        }
     }
     foreach ($operation in $rest.Operations) {
         Invoke-Operation -Operation $operation
         $Done.Add((ConvertTo-CommandLine -Operation $operation))
     }
+    Get-SettledPlan -Request $Request -Seconds 30
 }
 
 Export-ModuleMember -Function @('Get-ArpHideState', 'Invoke-ArpHidePlan', 'Test-Administrator')

@@ -67,7 +67,7 @@ Function Test-LinkLocalAddress {
     [OutputType([Boolean])]
     param ([Parameter(Mandatory = $true)][String]$Address)
 
-    return $Address -like '169.254.*' -or $Address -match '^fe[89ab]'
+    return $Address -like '169.254.*' -or $Address -match '^fe[89ab][0-9a-f]:'
 }
 
 Function Test-VipAddress {
@@ -81,7 +81,7 @@ Function Test-VipAddress {
 
     if (Test-LinkLocalAddress -Address $Address) { return $false }
     if ((Get-AddressFamily -Address $Address) -eq 'IPv6') {
-        return $Address -notin @('::', '::1') -and $Address -notmatch '^ff'
+        return $Address -notin @('::', '::1') -and $Address -notmatch '^ff[0-9a-f]{2}:'
     }
     $first = [Int32]$Address.Split('.')[0]
     return $first -gt 0 -and $first -lt 224 -and $first -ne 127
@@ -277,8 +277,38 @@ Function Get-LoopbackAdapter {
     param ([Parameter(Mandatory = $true)]$State)
 
     foreach ($adapter in @($State.Adapters | Sort-Object -Property Index)) {
-        if ($adapter.ComponentId -eq '*msloop') { $adapter }
+        if ($adapter.ComponentId -eq '*msloop' -and -not (Test-Unfinished -State $State -Adapter $adapter)) { $adapter }
     }
+}
+
+Function Test-Unfinished {
+    <#
+    .SYNOPSIS
+    Whether an adapter was left half-made by a run that was cut off: nobody else gave it an address since.
+    #>
+    [CmdletBinding()]
+    [OutputType([Boolean])]
+    param ([Parameter(Mandatory = $true)]$State, [Parameter(Mandatory = $true)]$Adapter)
+
+    return $State.Note.Unfinished -ne '' -and $Adapter.InstanceId -eq $State.Note.Unfinished -and
+    @(Get-OwnAddress -State $State -Adapter $Adapter).Count -eq 0
+}
+
+Function Test-Bound {
+    <#
+    .SYNOPSIS
+    Whether an address family is bound to an adapter. It is not where the adapter is a part of a team or of a virtual switch.
+    #>
+    [CmdletBinding()]
+    [OutputType([Boolean])]
+    param ([Parameter(Mandatory = $true)]$State, [Parameter(Mandatory = $true)]$Adapter, [Parameter(Mandatory = $true)][String]$Family)
+
+    $component = 'ms_tcpip'
+    if ($Family -eq 'IPv6') { $component = 'ms_tcpip6' }
+    foreach ($binding in $State.Bindings) {
+        if ($binding.Adapter -eq $Adapter.Name -and $binding.Component -eq $component) { return $binding.IsEnabled }
+    }
+    return $false
 }
 
 Function Get-OwnAddress {
@@ -297,7 +327,8 @@ Function Get-OwnAddress {
 Function Select-LoopbackAdapter {
     <#
     .SYNOPSIS
-    The loopback adapter for the VIPs: the one that we made, else one that holds a VIP already, else one that nobody uses.
+    The loopback adapter for the VIPs: the one that we made, else one that holds a VIP already, else one that nobody uses and that
+    takes addresses of their families.
     #>
     [CmdletBinding()]
     param ([Parameter(Mandatory = $true)]$State, [String[]]$Vip)
@@ -305,11 +336,13 @@ Function Select-LoopbackAdapter {
     $made = @()
     $holding = @()
     $free = @()
+    $families = @($Vip | ForEach-Object { Get-AddressFamily -Address $_ } | Sort-Object -Unique)
     foreach ($adapter in @(Get-LoopbackAdapter -State $State)) {
+        $unbound = @($families | Where-Object { -not (Test-Bound -State $State -Adapter $adapter -Family $_) })
         $own = @(Get-OwnAddress -State $State -Adapter $adapter)
         if ($adapter.Guid -eq $State.Note.Adapter) { $made += $adapter }
         if (@($own | Where-Object { $_.Address -in $Vip }).Count -gt 0) { $holding += $adapter }
-        if ($own.Count -eq 0) { $free += $adapter }
+        if ($own.Count -eq 0 -and $unbound.Count -eq 0) { $free += $adapter }
     }
     return @($made + $holding + $free) | Select-Object -First 1
 }
@@ -324,6 +357,29 @@ Function Get-IPInterface {
 
     foreach ($found in $State.Interfaces) {
         if ($found.Index -eq $Adapter.Index -and $found.Family -eq $Family) { return $found }
+    }
+}
+
+Function Get-DefaultRoute {
+    <#
+    .SYNOPSIS
+    The default routes of each address family, best first. Those with the least metric are used, so two of them share the packets.
+    #>
+    [CmdletBinding()]
+    param ([Parameter(Mandatory = $true)]$State)
+
+    foreach ($family in @('IPv4', 'IPv6')) {
+        $routes = @($State.DefaultRoutes | Where-Object { $_.Family -eq $family } | Sort-Object -Property @('Metric', 'Index'))
+        foreach ($route in $routes) {
+            [PSCustomObject]@{
+                Index = $route.Index
+                AdapterName = $route.AdapterName
+                Family = $family
+                NextHop = $route.NextHop
+                Metric = $route.Metric
+                IsUsed = $route.Metric -eq $routes[0].Metric
+            }
+        }
     }
 }
 
@@ -349,8 +405,7 @@ Function Get-ReceivingAdapter {
     $near = @($others | Where-Object { $_.Index -in $indexes })
     if ($near.Count -gt 0) { return $near }
     $family = Get-AddressFamily -Address $Vip
-    $routes = @($State.DefaultRoutes | Where-Object { $_.Family -eq $family } | Sort-Object -Property @('Metric', 'Index'))
-    foreach ($route in $routes) {
+    foreach ($route in @(Get-DefaultRoute -State $State | Where-Object { $_.Family -eq $family })) {
         $behind = @($others | Where-Object { $_.Index -eq $route.Index })
         if ($behind.Count -gt 0) { return $behind }
     }
@@ -402,6 +457,10 @@ Function Get-StateMistake {
             foreach ($adapter in @($others | Where-Object { $_.Index -eq $place.Index })) {
                 "addresses: $vip stands on $($adapter.Name), where this host answers ARP for it. Remove it there, or take it out of addresses."
             }
+            if ($place.Index -notin @($State.Adapters | ForEach-Object { $_.Index })) {
+                "addresses: $vip stands on the interface $($place.Index), which is no adapter that Get-NetAdapter shows. Remove it there with " +
+                "Remove-NetIPAddress -InterfaceIndex $($place.Index) -IPAddress $vip, or take it out of addresses."
+            }
         }
         if ($Request.Interfaces.Count -eq 0 -and @(Get-ReceivingAdapter -State $State -Vip $vip).Count -eq 0) {
             "addresses: packets for $vip can arrive on no adapter that is known: none has a subnet with it, and there is no default " +
@@ -421,9 +480,13 @@ Function Get-StateMistake {
                 "addresses: $family is off on $($adapter.Name), so it cannot serve the $family VIPs. Turn it on with " +
                 "Enable-NetAdapterBinding -Name '$($adapter.Name)' -ComponentID $(if ($family -eq 'IPv6') { 'ms_tcpip6' } else { 'ms_tcpip' })."
             }
-            if ($adapter.Name -match '[*?[\]]') {
-                "interface: the cmdlets take the name '$($adapter.Name)' for a pattern. Rename that adapter with Rename-NetAdapter."
-            }
+        }
+    }
+    $names = @(Get-Reception -State $State -Vip $Request.Vips -Name $Request.Interfaces | ForEach-Object { $_.Adapter.Name })
+    if ($null -ne $Loopback) { $names += $Loopback.Name }
+    foreach ($name in @($names | Sort-Object -Unique)) {
+        if ($name -match '[*?[\]]') {
+            "interface: the cmdlets take the name '$name' for a pattern. Rename that adapter with Rename-NetAdapter."
         }
     }
     if ($Request.Rules.Count -gt 0 -and -not $State.FirewallRuns) {
@@ -478,6 +541,31 @@ Function Get-AdapterSetting {
     New-Setting -Name "adapter $Name" -Before $before -After 'Up' -Operation $operation -IsDevice
 }
 
+Function Get-UnfinishedSetting {
+    <#
+    .SYNOPSIS
+    That nothing is left of an adapter that a run was cut off from making. Its note was written before it had a driver.
+    #>
+    [CmdletBinding()]
+    param ([Parameter(Mandatory = $true)]$State)
+
+    $instanceId = $State.Note.Unfinished
+    if (-not $instanceId) { return }
+    $used = @(
+        foreach ($adapter in $State.Adapters) {
+            if ($adapter.InstanceId -eq $instanceId -and -not (Test-Unfinished -State $State -Adapter $adapter)) { $adapter }
+        }
+    )
+    $operations = @(
+        # Somebody uses it by now: then it is his.
+        if ($used.Count -eq 0) { New-Operation -Command 'Remove-LoopbackAdapter' -Argument ([ordered]@{ InstanceId = $instanceId }) }
+        New-Operation -Command 'Remove-ItemProperty' -Argument ([ordered]@{
+                Path = 'HKLM:\SOFTWARE\lvs.cluster'; Name = 'Unfinished'; Confirm = $false
+            })
+    )
+    New-Setting -Name 'unfinished adapter' -Before $instanceId -After 'absent' -Operation $operations -IsDevice
+}
+
 Function ConvertTo-NoteText {
     <#
     .SYNOPSIS
@@ -493,7 +581,8 @@ Function ConvertTo-NoteText {
 Function Get-NoteSetting {
     <#
     .SYNOPSIS
-    What the host remembers of us, so that removal knows what to give back: the VIPs, and where weak host receive was off.
+    What the host remembers of us, so that removal knows what to give back: the VIPs, and where weak host receive was off. Which adapter
+    is ours is noted by whoever makes it.
     #>
     [CmdletBinding()]
     param (
@@ -682,7 +771,8 @@ Function Get-AddressAbsence {
 Function ConvertTo-RuleText {
     <#
     .SYNOPSIS
-    A rule of the firewall in words: everything about it that decides whether it lets a packet in.
+    A rule of the firewall in words: everything about it that this module sets. Who restricts it further, by remote address or program,
+    keeps that.
     #>
     [CmdletBinding()]
     [OutputType([String])]
@@ -826,6 +916,46 @@ Function Get-GoingSetting {
     }
 }
 
+Function Get-Awaited {
+    <#
+    .SYNOPSIS
+    What Windows is still at after a change: address families that come with the adapter, and addresses that it looks for elsewhere
+    (duplicate address detection).
+    #>
+    [CmdletBinding()]
+    [OutputType([String])]
+    param ([Parameter(Mandatory = $true)]$State, $Loopback, [String[]]$Vip)
+
+    if ($null -ne $Loopback -and $Loopback.AdminStatus -eq 'Up') {
+        foreach ($family in @($Vip | ForEach-Object { Get-AddressFamily -Address $_ } | Sort-Object -Unique)) {
+            $isBound = Test-Bound -State $State -Adapter $Loopback -Family $family
+            if ($isBound -and $null -eq (Get-IPInterface -State $State -Adapter $Loopback -Family $family)) {
+                "$family on $($Loopback.Name)"
+            }
+        }
+    }
+    foreach ($place in $State.Addresses) {
+        if ($place.Address -in $Vip -and $place.AddressState -eq 'Tentative') { "the address $($place.Address)" }
+    }
+}
+
+Function Test-Settled {
+    <#
+    .SYNOPSIS
+    Whether a plan that was made again after a change has nothing left to do or to wait for. With OfDevices only what concerns the
+    adapter itself counts.
+    #>
+    [CmdletBinding()]
+    [OutputType([Boolean])]
+    param ([Parameter(Mandatory = $true)]$Plan, [Switch]$OfDevices)
+
+    if ($Plan.Mistakes.Count -gt 0 -or $Plan.Awaited.Count -gt 0) { return $false }
+    foreach ($setting in $Plan.Settings) {
+        if ($setting.Operations.Count -gt 0 -and ($setting.IsDevice -or -not $OfDevices)) { return $false }
+    }
+    return $true
+}
+
 Function Get-ArpHidePlan {
     <#
     .SYNOPSIS
@@ -845,9 +975,10 @@ Function Get-ArpHidePlan {
         $going = @($Request.Vips)
     }
     $loopback = Select-LoopbackAdapter -State $State -Vip $coming
+    $awaited = @(Get-Awaited -State $State -Loopback $loopback -Vip $coming)
     $mistakes = @(Get-StateMistake -Request $Request -State $State -Loopback $loopback)
     if ($mistakes.Count -gt 0) {
-        return [PSCustomObject]@{ Mistakes = $mistakes; Warnings = @(); Settings = @(); Operations = @() }
+        return [PSCustomObject]@{ Mistakes = $mistakes; Warnings = @(); Awaited = $awaited; Settings = @(); Operations = @() }
     }
 
     $turnedOn = @(
@@ -869,15 +1000,18 @@ Function Get-ArpHidePlan {
     }
 
     $settings = @(
+        Get-UnfinishedSetting -State $State
         if ($coming.Count -gt 0) { Get-ComingSetting -Request $Request -State $State -Loopback $loopback -Between $between }
-        if ($going.Count -gt 0) { Get-GoingSetting -State $State -Vip $going -Between $between -Final $final }
+        # Also with no VIP that goes: an adapter that was made for one that never came goes too.
+        if ($going.Count -gt 0 -or $staying.Count -eq 0) { Get-GoingSetting -State $State -Vip $going -Between $between -Final $final }
     )
+    $unused = @('Tentative', 'Duplicate', 'Invalid')
     $warnings = @(
         foreach ($rule in @($State.Rules | Where-Object { $_.IsIgnored -and $_.Name -in @($Request.Rules | ForEach-Object { $_.Name }) })) {
             "The firewall ignores the rule $($rule.Name), because a policy of the domain lets no local rule in. Allow local rules there, or " +
             'put this one into the policy.'
         }
-        foreach ($place in @($State.Addresses | Where-Object { $_.Address -in $coming -and $_.AddressState -in @('Duplicate', 'Invalid') })) {
+        foreach ($place in @($State.Addresses | Where-Object { $_.Address -in $coming -and $_.AddressState -in $unused })) {
             "Windows does not use $($place.Address), because its state is $($place.AddressState). See it with Get-NetIPAddress, and find who else " +
             'on this host or behind this adapter has that address.'
         }
@@ -885,6 +1019,7 @@ Function Get-ArpHidePlan {
     return [PSCustomObject]@{
         Mistakes = @()
         Warnings = $warnings
+        Awaited = $awaited
         Settings = $settings
         Operations = @($settings | ForEach-Object { $_.Operations })
     }
@@ -952,4 +1087,12 @@ Function ConvertTo-CommandLine {
     return $words -join ' '
 }
 
-Export-ModuleMember -Function @('Get-ArpHideRequest', 'Get-ArpHidePlan', 'Get-ArpHideRemainder', 'ConvertTo-CommandLine', 'ConvertTo-NormalAddress')
+Export-ModuleMember -Function @(
+    'Get-ArpHideRequest'
+    'Get-ArpHidePlan'
+    'Get-ArpHideRemainder'
+    'Get-DefaultRoute'
+    'Test-Settled'
+    'ConvertTo-CommandLine'
+    'ConvertTo-NormalAddress'
+)

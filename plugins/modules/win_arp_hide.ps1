@@ -35,13 +35,20 @@ $request = Get-ArpHideRequest -Parameter $module.Params
 if ($request.Mistakes.Count -gt 0) { $module.FailJson($request.Mistakes -join ' ') }
 
 try {
-    $plan = Get-ArpHidePlan -Request $request -State (Get-ArpHideState)
+    $state = Get-ArpHideState
+    $plan = Get-ArpHidePlan -Request $request -State $state
 }
 catch {
-    $module.FailJson("The network settings of this host cannot be read: $($_.Exception.Message) See that the same cmdlet works there.", $_)
+    $reason = $_.Exception.Message.Trim().TrimEnd('.')
+    $module.FailJson("The network settings of this host cannot be read: $reason. See that the same cmdlet works there.", $_)
 }
 if ($plan.Mistakes.Count -gt 0) { $module.FailJson($plan.Mistakes -join ' ') }
 
+$module.Result.default_routes = @(
+    foreach ($route in @(Get-DefaultRoute -State $state)) {
+        @{ interface = $route.AdapterName; family = $route.Family; next_hop = $route.NextHop; metric = $route.Metric; used = $route.IsUsed }
+    }
+)
 $before = @{}
 $after = @{}
 foreach ($setting in $plan.Settings) {
@@ -61,18 +68,20 @@ if ($module.Result.changed -and -not $module.CheckMode) {
     }
     $done = New-Object -TypeName 'System.Collections.Generic.List[String]'
     try {
-        Invoke-ArpHidePlan -Request $request -Plan $plan -Done $done
         # What Windows or a policy made of it, not what was written.
-        $plan = Get-ArpHidePlan -Request $request -State (Get-ArpHideState)
+        $plan = Invoke-ArpHidePlan -Request $request -Plan $plan -Done $done
     }
     catch {
         $module.Result.operations = @($done)
         $module.Result.changed = $done.Count -gt 0
-        $module.FailJson("After $($done.Count) operations this failed: $($_.Exception.Message) Correct that and run this again; what was done stays.", $_)
+        $reason = $_.Exception.GetBaseException().Message.Trim().TrimEnd('.')
+        $module.FailJson("After $($done.Count) operations this failed: $reason. Correct that and run this again; what was done stays.", $_)
     }
     $module.Result.operations = @($done)
+}
+foreach ($warning in $plan.Warnings) { $module.Warn($warning) }
+if (-not $module.CheckMode) {
     $remainder = @(Get-ArpHideRemainder -Plan $plan)
     if ($remainder.Count -gt 0) { $module.FailJson($remainder -join ' ') }
 }
-foreach ($warning in $plan.Warnings) { $module.Warn($warning) }
 $module.ExitJson()

@@ -39,7 +39,7 @@ BeforeAll {
                     AutomaticMetric = 'Enabled'; InterfaceMetric = 15; Dhcp = 'Disabled'
                 }
             )
-            DefaultRoutes = @([PSCustomObject]@{ Index = 5; Family = 'IPv4'; Metric = 271 })
+            DefaultRoutes = @([PSCustomObject]@{ Index = 5; AdapterName = 'Ethernet'; Family = 'IPv4'; NextHop = '192.0.2.1'; Metric = 271 })
             Bindings = @(
                 [PSCustomObject]@{ Adapter = 'Ethernet'; Component = 'ms_server'; IsEnabled = $true }
                 [PSCustomObject]@{ Adapter = 'Ethernet'; Component = 'ms_tcpip'; IsEnabled = $true }
@@ -47,7 +47,7 @@ BeforeAll {
             DnsClients = @([PSCustomObject]@{ Index = 5; Registers = $true })
             FirewallRuns = $true
             Rules = @()
-            Note = [PSCustomObject]@{ Exists = $false; Adapter = ''; Vips = @(); WeakHostReceive = @() }
+            Note = [PSCustomObject]@{ Exists = $false; Adapter = ''; Unfinished = ''; Vips = @(); WeakHostReceive = @() }
         }
     }
 
@@ -67,9 +67,10 @@ BeforeAll {
             AutomaticMetric = 'Disabled'; InterfaceMetric = 254; Dhcp = 'Disabled'
         }
         $state.Bindings += [PSCustomObject]@{ Adapter = 'lvs.cluster'; Component = 'ms_server'; IsEnabled = $false }
+        $state.Bindings += [PSCustomObject]@{ Adapter = 'lvs.cluster'; Component = 'ms_tcpip'; IsEnabled = $true }
         $state.DnsClients += [PSCustomObject]@{ Index = 9; Registers = $false }
         $state.Note = [PSCustomObject]@{
-            Exists = $true; Adapter = '{00000000-0000-0000-0000-000000000009}'; Vips = @('192.0.2.100')
+            Exists = $true; Adapter = '{00000000-0000-0000-0000-000000000009}'; Unfinished = ''; Vips = @('192.0.2.100')
             WeakHostReceive = @('IPv4/{00000000-0000-0000-0000-000000000005}')
         }
         return $state
@@ -159,6 +160,51 @@ Describe 'a VIP that goes' {
 
     It 'changes nothing when it is gone' {
         Get-TestLine -Parameter (Get-TestParameter -State 'absent') -State (Get-TestState) | Should -BeNullOrEmpty
+    }
+}
+
+Describe 'a loopback adapter' {
+    It 'that nobody uses is taken only with TCP/IP bound to it' -ForEach @(
+        @{ IsBound = $true; Expected = 'New-Item' }
+        @{ IsBound = $false; Expected = 'devcon' }
+    ) {
+        $state = Get-TestStateWithVip
+        $state.Note = (Get-TestState).Note
+        $state.Addresses = @($state.Addresses[0])
+        $state.Bindings[3].IsEnabled = $IsBound
+        @(Get-TestLine -Parameter (Get-TestParameter) -State $state)[0] | Should -Match "^$Expected"
+    }
+
+    It 'that a run was cut off from making goes first' {
+        $state = Get-TestState
+        $state.Note.Exists = $true
+        $state.Note.Unfinished = 'ROOT\NET\0007'
+        @(Get-TestLine -Parameter (Get-TestParameter) -State $state)[0..1] | Should -Be @(
+            'pnputil.exe /remove-device ROOT\NET\0007'
+            'Remove-ItemProperty -Path HKLM:\SOFTWARE\lvs.cluster -Name Unfinished -Confirm:$false'
+        )
+    }
+
+    It 'is waited for until its address family is there, and a VIP until it is nobody else''s' {
+        $request = Get-ArpHideRequest -Parameter (Get-TestParameter)
+        $state = Get-TestStateWithVip
+        Test-Settled -Plan (Get-ArpHidePlan -Request $request -State $state) | Should -BeTrue
+        $state.Addresses[1].AddressState = 'Tentative'
+        Test-Settled -Plan (Get-ArpHidePlan -Request $request -State $state) | Should -BeFalse
+        $state.Interfaces = @($state.Interfaces[0])
+        $plan = Get-ArpHidePlan -Request $request -State $state
+        $plan.Awaited | Should -Be @('IPv4 on lvs.cluster', 'the address 192.0.2.100')
+        Test-Settled -Plan $plan -OfDevices | Should -BeFalse
+    }
+}
+
+Describe 'the default routes' {
+    It 'are used with the least metric of their family' {
+        $state = Get-TestState
+        $state.DefaultRoutes += [PSCustomObject]@{ Index = 6; AdapterName = 'Backup'; Family = 'IPv4'; NextHop = '10.0.0.1'; Metric = 25 }
+        $routes = @(Get-DefaultRoute -State $state)
+        $routes | ForEach-Object { $_.NextHop } | Should -Be @('10.0.0.1', '192.0.2.1')
+        $routes | ForEach-Object { $_.IsUsed } | Should -Be @($true, $false)
     }
 }
 

@@ -52,6 +52,20 @@ def address(text: str, index: int, length: int, *, skip: bool = False, state: st
     return {"Address": text, "Index": index, "PrefixLength": length, "SkipAsSource": skip, "AddressState": state}
 
 
+def route(name: str, index: int, gateway: str, metric: int) -> State:
+    family = "IPv6" if ":" in gateway else "IPv4"
+    return {"Index": index, "AdapterName": name, "Family": family, "NextHop": gateway, "Metric": metric}
+
+
+def bindings(name: str, *components: str) -> list[State]:
+    given = components or ("ms_server", "ms_tcpip", "ms_tcpip6")
+    return [{"Adapter": name, "Component": each, "IsEnabled": True} for each in given]
+
+
+def nothing_noted() -> State:
+    return {"Exists": False, "Adapter": "", "Unfinished": "", "Vips": [], "WeakHostReceive": []}
+
+
 def fresh() -> State:
     """A host as it comes: one adapter, on the networks of the VIPs."""
     return {
@@ -63,15 +77,12 @@ def fresh() -> State:
             address("127.0.0.1", 1, 8),
         ],
         "Interfaces": [interface(5, "IPv4"), interface(5, "IPv6")],
-        "DefaultRoutes": [{"Index": 5, "Family": "IPv4", "Metric": 271}],
-        "Bindings": [
-            {"Adapter": "Ethernet", "Component": "ms_server", "IsEnabled": True},
-            {"Adapter": "Ethernet", "Component": "ms_tcpip", "IsEnabled": True},
-        ],
+        "DefaultRoutes": [route("Ethernet", 5, "192.0.2.1", 271)],
+        "Bindings": bindings("Ethernet"),
         "DnsClients": [{"Index": 5, "Registers": True}],
         "FirewallRuns": True,
         "Rules": [],
-        "Note": {"Exists": False, "Adapter": "", "Vips": [], "WeakHostReceive": []},
+        "Note": nothing_noted(),
     }
 
 
@@ -127,14 +138,15 @@ def _make_adapter(given: Object, state: State, index: Any) -> None:
     state["Adapters"].append(adapter(given["Name"], 9, OURS, loopback=True))
     state["Interfaces"] += [interface(9, "IPv4", Dhcp="Enabled"), interface(9, "IPv6", Dhcp="Enabled")]
     state["Addresses"] += [address("169.254.7.7", 9, 16), address("fe80::9", 9, 64)]
-    for component in ("ms_server", "ms_tcpip"):
-        state["Bindings"].append({"Adapter": given["Name"], "Component": component, "IsEnabled": True})
+    state["Bindings"] += bindings(given["Name"])
     state["DnsClients"].append({"Index": 9, "Registers": True})
     state["Note"].update(Exists=True, Adapter=OURS)
 
 
 def _remove_adapter(given: Object, state: State, index: Any) -> None:
-    gone = next(each for each in state["Adapters"] if each["InstanceId"] == given["InstanceId"])
+    gone = next((each for each in state["Adapters"] if each["InstanceId"] == given["InstanceId"]), None)
+    if gone is None:  # its driver never came
+        return
     for part in ("Addresses", "Interfaces", "DnsClients"):
         state[part] = [each for each in state[part] if each["Index"] != gone["Index"]]
     state["Bindings"] = [each for each in state["Bindings"] if each["Adapter"] != gone["Name"]]
@@ -149,6 +161,11 @@ def _make_key(given: Object, state: State, index: Any) -> None:
 def _note(given: Object, state: State, index: Any) -> None:
     assert state["Note"]["Exists"]
     state["Note"][given["Name"]] = given["Value"].split()
+
+
+def _unnote(given: Object, state: State, index: Any) -> None:
+    assert state["Note"]["Exists"]
+    state["Note"][given["Name"]] = ""
 
 
 def _set_interface(given: Object, state: State, index: Any) -> None:
@@ -197,7 +214,8 @@ EFFECTS: dict[str, Effect] = {
     "Enable-NetAdapter": lambda given, state, _: _of(state, "Adapters", "Name", given["Name"]).update(AdminStatus="Up"),
     "New-Item": _make_key,
     "New-ItemProperty": _note,
-    "Remove-Item": lambda _, state, __: state["Note"].update(Exists=False, Adapter="", Vips=[], WeakHostReceive=[]),
+    "Remove-Item": lambda _, state, __: state["Note"].update(nothing_noted()),
+    "Remove-ItemProperty": _unnote,
     "Set-NetIPInterface": _set_interface,
     "Disable-NetAdapterBinding": _unbind,
     "Set-DnsClient": lambda _, state, index: _of(state, "DnsClients", "Index", index).update(Registers=False),
@@ -265,6 +283,14 @@ def test_what_came_goes_and_the_host_is_as_before(vips: tuple[str, ...]) -> None
     assert carried_out(request(exclusive=True), after) == fresh()
 
 
+def test_planning_leaves_what_was_read_as_it_was() -> None:
+    state = carried_out(request(VIP, ports=PORTS), fresh())
+    before = copy.deepcopy(state)
+    for asked in (request(VIP6, exclusive=True), request(VIP, state="absent"), request(exclusive=True)):
+        assert lines(asked, state)
+        assert state == before
+
+
 def test_a_vip_goes_the_way_back() -> None:
     after = carried_out(request(VIP, ports=PORTS), fresh())
     assert lines(request(VIP, state="absent"), after) == [
@@ -311,7 +337,7 @@ def test_a_loopback_adapter_that_is_there_is_found_by_its_driver_and_never_remov
     state["Bindings"] = [
         {**each, "Adapter": each["Adapter"].replace("lvs.cluster", "Ethernet 2")} for each in state["Bindings"]
     ]
-    state["Note"] = {"Exists": False, "Adapter": "", "Vips": [], "WeakHostReceive": []}
+    state["Note"] = nothing_noted()
     assert lines(request(VIP), state) == [
         rf"New-Item -Path {KEY}",
         rf"New-ItemProperty -Path {KEY} -Name Vips -Value {VIP} -PropertyType String -Force:$true",
@@ -329,12 +355,125 @@ def test_a_loopback_adapter_with_somebodys_address_is_left_alone() -> None:
     assert lines(request(VIP), state)[0].startswith("devcon.exe install")
 
 
+@pytest.mark.parametrize(
+    ("components", "vips", "is_taken"),
+    [
+        (("ms_tcpip", "ms_tcpip6"), (VIP, VIP6), True),
+        (("ms_tcpip",), (VIP,), True),
+        (("ms_tcpip",), (VIP, VIP6), False),
+        (("ms_tcpip6",), (VIP,), False),
+        (("vms_pp",), (VIP,), False),
+    ],
+)
+def test_a_free_loopback_adapter_is_taken_only_when_it_can_hold_the_vips(
+    components: tuple[str, ...], vips: tuple[str, ...], is_taken: bool
+) -> None:
+    state = fresh()
+    state["Adapters"].append(adapter("Free", 7, "{7}", loopback=True))
+    state["Addresses"].append(address("169.254.7.7", 7, 16))
+    state["Bindings"] += bindings("Free", *components)
+    state["Interfaces"] += [interface(7, "IPv4"), interface(7, "IPv6")]
+    first, *rest = lines(request(*vips), state)
+    assert first.startswith("devcon.exe install") is not is_taken
+    assert any("-InterfaceAlias Free " in line for line in rest) is is_taken
+    state["Bindings"][-1]["IsEnabled"] = False
+    assert lines(request(*vips), state)[0].startswith("devcon.exe install")
+
+
+UNFINISHED = [
+    r"pnputil.exe /remove-device ROOT\NET\0007",
+    rf"Remove-ItemProperty -Path {KEY} -Name Unfinished -Confirm:$false",
+]
+
+
+@pytest.mark.parametrize("has_driver", [True, False])
+def test_what_a_run_that_was_cut_off_left_of_an_adapter_goes_first(has_driver: bool) -> None:
+    state = fresh()
+    state["Note"] = {**nothing_noted(), "Exists": True, "Unfinished": r"ROOT\NET\0007"}
+    if has_driver:
+        state["Adapters"].append(adapter("Ethernet 2", 7, "{7}", loopback=True))
+        state["Bindings"] += bindings("Ethernet 2")
+        state["Interfaces"].append(interface(7, "IPv4"))
+    told = lines(request(VIP), state)
+    assert told[:2] == UNFINISHED
+    assert told[2].startswith("devcon.exe install")
+    after = carried_out(request(VIP), state)
+    assert [each["Name"] for each in after["Adapters"]] == ["Ethernet", "lvs.cluster"]
+    assert lines(request(VIP), after) == []
+    assert lines(request(VIP, state="absent"), state)[:2] == UNFINISHED
+    assert carried_out(request(VIP, state="absent"), state) == fresh()
+    assert carried_out(request(exclusive=True), state) == fresh()
+
+
+def test_an_unfinished_adapter_that_somebody_uses_by_now_is_his() -> None:
+    state = fresh()
+    state["Note"] = {**nothing_noted(), "Exists": True, "Unfinished": r"ROOT\NET\0007"}
+    state["Adapters"].append(adapter("SQL", 7, "{7}", loopback=True))
+    state["Addresses"].append(address("10.9.9.9", 7, 24))
+    told = lines(request(VIP), state)
+    assert told[0] == UNFINISHED[1]
+    assert UNFINISHED[0] not in told
+
+
+def test_an_adapter_that_was_made_for_a_vip_that_never_came_goes_with_the_rest() -> None:
+    state = fresh()
+    _make_adapter(Object([("Name", "lvs.cluster")]), state, None)
+    assert carried_out(request(exclusive=True), state) == fresh()
+    assert carried_out(request(VIP, state="absent"), state) == fresh()
+
+
+def is_settled(asked: Any, state: State, **given: Any) -> bool:
+    return bool(SCRIPT.call("Test-Settled", Plan=planned(asked, state), **given))
+
+
+def test_windows_has_come_to_rest_when_nothing_is_left_to_do_or_to_wait_for() -> None:
+    asked = request(VIP)
+    state = carried_out(asked, fresh())
+    assert is_settled(asked, state)
+    next(each for each in state["Addresses"] if each["Address"] == VIP)["AddressState"] = "Tentative"
+    assert elements(planned(asked, state).find("Awaited")) == [f"the address {VIP}"]
+    assert planned(asked, state).find("Operations") == []
+    assert not is_settled(asked, state)
+    assert not is_settled(asked, fresh())
+
+
+def test_a_new_adapter_is_waited_for_until_its_address_families_are_there() -> None:
+    asked = request(VIP)
+    state = fresh()
+    _make_adapter(Object([("Name", "lvs.cluster")]), state, None)
+    assert not is_settled(asked, state)  # its settings are still to be made
+    assert is_settled(asked, state, OfDevices=True)
+    state["Interfaces"] = [each for each in state["Interfaces"] if each["Index"] != 9]
+    assert elements(planned(asked, state).find("Awaited")) == ["IPv4 on lvs.cluster"]
+    assert not is_settled(asked, state, OfDevices=True)
+    state["Adapters"].pop()
+    assert not is_settled(asked, state, OfDevices=True)
+
+
+def test_of_several_default_routes_those_with_the_least_metric_are_used() -> None:
+    state = fresh()
+    state["DefaultRoutes"] = [
+        route("Backup", 6, "10.0.0.1", 281),
+        route("Ethernet", 5, "fe80::1", 30),
+        route("Ethernet", 5, "192.0.2.1", 271),
+        route("Third", 7, "198.51.100.1", 271),
+    ]
+    found = elements(SCRIPT.call("Get-DefaultRoute", State=state))
+    assert [(each.find("Family"), each.find("NextHop"), each.find("IsUsed")) for each in found] == [
+        ("IPv4", "192.0.2.1", True),
+        ("IPv4", "198.51.100.1", True),
+        ("IPv4", "10.0.0.1", False),
+        ("IPv6", "fe80::1", True),
+    ]
+    assert elements(SCRIPT.call("Get-DefaultRoute", State={**state, "DefaultRoutes": []})) == []
+
+
 def test_our_adapter_stays_while_somebodys_address_stands_on_it() -> None:
     after = carried_out(request(VIP), fresh())
     after["Addresses"].append(address("10.9.9.9", 9, 24))
     gone = carried_out(request(VIP, state="absent"), after)
     assert "lvs.cluster" in [each["Name"] for each in gone["Adapters"]]
-    assert gone["Note"] == {"Exists": True, "Adapter": OURS, "Vips": [], "WeakHostReceive": []}
+    assert gone["Note"] == {**nothing_noted(), "Exists": True, "Adapter": OURS}
     assert lines(request(VIP, state="absent"), gone) == []
 
 
@@ -400,7 +539,7 @@ def test_packets_are_awaited_where_the_subnet_is_else_where_the_default_route_le
     state["Adapters"].append(adapter("Backup", 6, "{6}"))
     state["Addresses"].append(address("10.0.0.21", 6, 24))
     state["Interfaces"].append(interface(6, "IPv4"))
-    state["DefaultRoutes"].append({"Index": 6, "Family": "IPv4", "Metric": 5})
+    state["DefaultRoutes"].append(route("Backup", 6, "10.0.0.1", 5))
 
     def awaited(asked: Any) -> list[str]:
         return [line.split()[2] for line in lines(asked, state) if line.endswith(" -WeakHostReceive Enabled")]
@@ -419,6 +558,7 @@ def test_packets_are_awaited_where_the_subnet_is_else_where_the_default_route_le
         (request("127.0.0.1"), ["addresses: 127.0.0.1 cannot be a VIP"]),
         (request("ff02::1"), ["addresses: ff02::1 cannot be a VIP"]),
         (request("fe80::1"), ["addresses: fe80::1 cannot be a VIP"]),
+        (request("fe8::1", "ff::1"), []),
         (request("224.0.0.18", "0.0.0.0"), ["addresses: 224.0.0.18 cannot", "addresses: 0.0.0.0 cannot"]),
         (request(), ["addresses: the list is empty"]),
         (request(VIP, adapter="a*b"), ["adapter: 'a*b' cannot be the name"]),
@@ -466,7 +606,17 @@ def test_a_host_that_cannot_hold_the_vip_is_told_why() -> None:
     )
     state = fresh()
     state["Adapters"][0]["Name"] = "LAN [1]"
+    assert mistakes(request(VIP, VIP6), state) == [
+        "interface: the cmdlets take the name 'LAN [1]' for a pattern. Rename that adapter with Rename-NetAdapter."
+    ]
+    state = carried_out(request(VIP), fresh())
+    state["Adapters"][1].update(Name="Loop [1]", AdminStatus="Down")
     assert "Rename-NetAdapter" in mistakes(request(VIP), state)[0]
+    state = fresh()
+    state["Addresses"].append(address(VIP, 1, 32))
+    assert mistakes(request(VIP), state)[0].startswith(
+        f"addresses: {VIP} stands on the interface 1, which is no adapter"
+    )
 
 
 @pytest.mark.proves(system="Windows Server", method="win_arp_hide", how="recorded")

@@ -272,6 +272,22 @@ print(finder.os_version, *sorted(name for name in finder.scripts if name.startsw
     ]
 
 
+def test_check_mode_reaches_nothing_that_changes_the_host() -> None:
+    """One call of the module leads to changes, and stands where check mode does not get."""
+    guarded = [each for each in inside(tree(MODULE), "if_statement") if "Invoke-ArpHidePlan" in commands(each)]
+    assert ["-not $module.CheckMode" in text(each.named_children[0]) for each in guarded] == [True]
+    assert commands(tree(MODULE)).count("Invoke-ArpHidePlan") == 1
+    reached, waiting = set(), {"Get-ArpHideState"}
+    bodies = functions(tree(SEAM))
+    while waiting:
+        name = waiting.pop()
+        reached.add(name)
+        waiting |= {each for each in commands(bodies[name]) if each in bodies} - reached
+    read = {each for name in reached for each in commands(bodies[name])} - set(bodies) - set(functions(tree(PLAN)))
+    assert {each for each in read if not each.startswith(("Get-", "Test-"))} <= PURE | {"$Query"}
+    assert not any("LoopbackDevice" in text(bodies[name]) for name in reached)
+
+
 def test_the_class_that_the_seam_calls_is_the_one_in_the_csharp_file() -> None:
     source = (ROOT / "plugins/module_utils/_LoopbackDevice.cs").read_text(encoding="utf-8")
     called = set(re.findall(r"\[(ansible_collections\.\S+?)\.(\w+)\]::(\w+)\(", SEAM.read_text(encoding="utf-8")))
@@ -279,7 +295,75 @@ def test_the_class_that_the_seam_calls_is_the_one_in_the_csharp_file() -> None:
     for namespace, name, method in called:
         assert f"namespace {namespace}\n" in source
         assert f"public static class {name}\n" in source
-        assert re.search(rf"public static \w+ {method}\(string \w+\)", source)
+        assert re.search(rf"public static \w+ {method}\(", source)
+
+
+#: Bytes of the types in the structures that SetupAPI is given; a pointer has as many as the process's words.
+SIZES = {"uint": 4, "long": 8, "ulong": 8, "Guid": 16, "IntPtr": 0}
+
+
+def _size(structure: str, pointer: int) -> int:
+    """What ``Marshal.SizeOf`` says of a structure of the C# file in a process with pointers of this size."""
+    source = (ROOT / "plugins/module_utils/_LoopbackDevice.cs").read_text(encoding="utf-8")
+    layout, fields = re.findall(
+        rf"\[StructLayout\((.*?)\)\]\s+internal struct {structure}\s+\{{(.*?)\n        \}}", source, re.DOTALL
+    )[0]
+    packed = re.search(r"Pack = (\d+)", layout)
+    pack = int(packed[1]) if packed else 8
+    offset, widest = 0, 1
+    for length, kind in re.findall(r"(?:SizeConst = (\d+)\)\]\s+)?public (\w+) \w+;", fields):
+        size = 2 * int(length) if length else SIZES[kind] or pointer
+        alignment = min(pack, 2 if length else 4 if kind == "Guid" else size)
+        offset += -offset % alignment + size
+        widest = max(widest, alignment)
+    return offset + -offset % widest
+
+
+@pytest.mark.parametrize(
+    ("structure", "on_32_bit", "on_64_bit"),
+    [("SP_DEVINFO_DATA", 28, 32), ("SP_DEVINSTALL_PARAMS", 556, 584), ("SP_DRVINFO_DATA", 1564, 1568)],
+)
+def test_the_structures_are_as_large_as_those_of_setupapi(structure: str, on_32_bit: int, on_64_bit: int) -> None:
+    """SetupAPI compares cbSize with its own: by setupapi.h, packed by 1 on 32 bit and by 8 on 64 bit."""
+    assert (_size(structure, 4), _size(structure, 8)) == (on_32_bit, on_64_bit)
+
+
+def test_a_driver_is_installed_on_the_new_device_alone() -> None:
+    source = (ROOT / "plugins/module_utils/_LoopbackDevice.cs").read_text(encoding="utf-8")
+    called = [name for name in re.findall(r"NativeMethods\.(\w+)\(", source) if not name.startswith("SP_")]
+    assert "UpdateDriverForPlugAndPlayDevices" not in source
+    assert sorted(set(called)) == sorted(re.findall(r"internal static extern \w+ (\w+)\(", source))
+    chosen = [
+        called.index(name) for name in ("SetupDiBuildDriverInfoList", "SetupDiGetSelectedDriverW", "DiInstallDevice")
+    ]
+    assert chosen == sorted(chosen)
+
+
+def test_nothing_is_waited_for_but_a_condition_and_for_a_limited_time() -> None:
+    """A pause stands in a loop that looks at a clock."""
+    pausing = {name: text(body) for name, body in functions(tree(SEAM)).items() if "Start-Sleep" in commands(body)}
+    assert sorted(pausing) == ["Get-SettledPlan", "Wait-Condition"]
+    assert all("while (" in body and "$watch.Elapsed.TotalSeconds -ge $Seconds" in body for body in pausing.values())
+    assert "Start-Sleep" not in {*commands(tree(MODULE)), *commands(tree(PLAN))}
+
+
+def test_a_device_is_noted_before_it_gets_its_driver_and_goes_when_making_it_fails() -> None:
+    body = text(functions(tree(SEAM))["New-LoopbackAdapter"])
+    made, undone = body.split("catch {", 1)
+    steps = [
+        "New-Item -",
+        "::Register()",
+        "Name Unfinished",
+        "::Install(",
+        "Wait-",
+        "Rename-",
+        "Name Adapter",
+        "Remove-ItemProperty",
+    ]
+    places = [made.index(step) for step in steps]
+    assert places == sorted(places)
+    assert made.index("try {") < places[0]
+    assert undone.index("Undo-LoopbackAdapter") < undone.index("throw $failure")
 
 
 def test_the_seam_changes_the_host_only_where_a_plan_is_carried_out() -> None:
@@ -290,6 +374,13 @@ def test_the_seam_changes_the_host_only_where_a_plan_is_carried_out() -> None:
         for name, body in functions(tree(SEAM)).items()
     }
     assert {name: found for name, found in places.items() if found} == {
-        "New-LoopbackAdapter": ["New-Item", "New-ItemProperty", "Rename-NetAdapter"],
+        "New-LoopbackAdapter": [
+            "New-Item",
+            "New-ItemProperty",
+            "New-ItemProperty",
+            "Remove-ItemProperty",
+            "Rename-NetAdapter",
+        ],
         "Test-Administrator": ["New-Object"],
+        "Undo-LoopbackAdapter": ["Remove-Item", "Remove-ItemProperty"],
     }
