@@ -36,7 +36,7 @@ def said(gateways: list[str], routes: list[dict[str, t.Any]]) -> dict[str, t.Any
         "__realserver_windows_hidden": {"default_routes": routes},
     }
     for name, expression in task["vars"].items():
-        value = room.from_string(expression.strip()).render(known)
+        value: t.Any = room.from_string(expression.strip()).render(known)
         known[name] = list(value) if isinstance(value, types.GeneratorType) else value
     known["passes"] = all(
         room.compile_expression(condition)(**known) for condition in task["ansible.builtin.assert"]["that"]
