@@ -139,11 +139,22 @@ def interfaces_from_facts(facts: Mapping[str, object]) -> tuple[Interface, ...]:
         return ()
     found = []
     for name in sorted({str(name) for name in names}):
-        # Ansible writes the key of br-lan as br_lan.
-        details = facts.get(name) or facts.get(name.replace("-", "_"))
-        if isinstance(details, Mapping):
+        details = _details(facts, name)
+        if details is not None:
             found.append(Interface(name=name, networks=_networks(details), first=_first_address(details)))
     return tuple(found)
+
+
+def addresses_on(facts: Mapping[str, object], interface: str) -> set[Address]:
+    """The addresses that stand on this interface in Ansible's network facts; none where nothing is known of it."""
+    found = (parse_address(entry["address"]) for entry in _address_entries(_details(facts, interface) or {}))
+    return {address for address in found if address is not None}
+
+
+def _details(facts: Mapping[str, object], interface: str) -> Mapping[str, object] | None:
+    # Ansible writes the key of br-lan as br_lan.
+    details = facts.get(interface) or facts.get(interface.replace("-", "_"))
+    return details if isinstance(details, Mapping) else None
 
 
 def _first_address(details: Mapping[str, object]) -> ipaddress.IPv4Address | None:

@@ -25,6 +25,7 @@ from ansible_collections.lvs.cluster.plugins.filter import (
     cluster_probe,
     cluster_status,
     cluster_table,
+    cluster_turned,
 )
 
 ROOT = Path(__file__).parents[4]
@@ -38,6 +39,7 @@ FILTERS = {
     "cluster_capacity": cluster_capacity,
     "cluster_handover": cluster_handover,
     "cluster_status": cluster_status,
+    "cluster_turned": cluster_turned,
 }
 INVENTORY = {
     "all": {
@@ -182,7 +184,7 @@ def test_documentation_names_each_argument(name: str) -> None:
         ("cluster_probe", ([],), "vars of a director's plan"),
         ("cluster_probe", ({}, []), "must be hostvars"),
         *((name, ([], {}), "it needs the plans") for name in ("cluster_drain", "cluster_capacity")),
-        *((name, ({}, []), "and hostvars") for name in ("cluster_handover", "cluster_status")),
+        *((name, ({}, []), "and hostvars") for name in ("cluster_handover", "cluster_status", "cluster_turned")),
         ("cluster_table", ({},), "director_services of a director's plan"),
         ("cluster_table", (["web"],), "director_services of a director's plan"),
     ],

@@ -8,6 +8,7 @@ import pytest
 
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.inventory import (
     Interface,
+    addresses_on,
     hosts_from_hostvars,
     interfaces_from_facts,
 )
@@ -53,6 +54,20 @@ def test_subnets_come_from_the_facts_but_not_those_of_single_link_local_or_loopb
 )
 def test_missing_facts_give_no_interfaces(facts: dict[str, object]) -> None:
     assert interfaces_from_facts(facts) == ()
+
+
+@pytest.mark.parametrize(
+    ("interface", "addresses"),
+    [
+        ("eth0", {"192.0.2.11", "192.0.2.100", "198.51.100.11", "2001:db8:2::11", "2001:db8:2::100", "fe80::11"}),
+        ("br-lan", {"203.0.113.1"}),
+        ("eth1", set()),
+        ("eth2", set()),
+        ("interfaces", set()),
+    ],
+)
+def test_every_address_of_an_interface_is_found(interface: str, addresses: set[str]) -> None:
+    assert {str(address) for address in addresses_on(FACTS, interface)} == addresses
 
 
 def test_a_strange_address_in_the_facts_is_passed_over() -> None:
