@@ -179,7 +179,7 @@ def table(active: int | None) -> dict[str, t.Any]:
 
 
 #: lb2 was a real server.
-TURNING = [
+TURNING: list[Play] = [
     on("localhost", lvs_plans=example_plans(), lvs_turned={"directors": {"lb2": ["192.0.2.12"]}}),
     {
         "hosts": "lb2",
@@ -251,7 +251,7 @@ def test_it_stays_a_real_server_when_a_director_keeps_it(tmp_path: Path) -> None
 
 def test_a_director_with_vips_where_a_real_server_has_them_is_a_standby(tmp_path: Path) -> None:
     play = play_of(PLAN, "Sort the hosts by what they will be")
-    before = [
+    before: list[Play] = [
         on("localhost", lvs_plans=example_plans()),
         on("all", lvs_look={}),
         *(
