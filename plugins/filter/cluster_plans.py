@@ -39,6 +39,8 @@ options:
         address) and, when that is not set, C(ansible_host) or the host's name where they are an address.
       - Read of directors are also C(lvs_interface) (the interface for all VIPs of that director) and the network facts
         in C(ansible_facts), from which the interface is found whose subnet holds the VIP.
+      - Read of real servers is also C(realserver_linux_arp_method), because not every method can take packets out of
+        tunnels.
     type: dict
     required: true
   clients:
@@ -83,6 +85,7 @@ _value:
       role: realserver_linux
       vars:
         realserver_linux_vips: [192.0.2.100]
+        realserver_linux_addresses: [192.0.2.21]
         realserver_linux_tunnels: []
         realserver_linux_tunnel_vips: []
         realserver_linux_gateways: []

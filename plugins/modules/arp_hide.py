@@ -43,26 +43,29 @@ options:
   method:
     description:
       - How the host is kept from answering ARP.
-      - V(arp_ignore), on Linux, sets the sysctls C(arp_ignore) to 1 and C(arp_announce) to 2, not for C(all) but on
-        the interfaces on which ARP for the VIPs can arrive. These are the Ethernet interfaces with a subnet that holds
-        the VIP; when there is none, the interface of the default route. Bridges of containers and other networks of
-        the host stay as they are. The kernel uses the larger value of C(all) and the interface, so nothing is set
-        where a value that hides is in effect already (for C(arp_ignore) also 2 and 8). The price is that the host
-        answers on these interfaces for no address of its other interfaces any more.
+      - V(arp_ignore), on Linux, sets the sysctls C(arp_ignore) to 1 and C(arp_announce) to 2, not for C(all) but on the
+        interfaces on which ARP for the VIPs can arrive. These are the Ethernet interfaces with a subnet that holds the
+        VIP; when there is none, the interface of the default route; and those with O(own_addresses). Bridges of
+        containers and other networks of the host stay as they are. The kernel uses the larger value of C(all) and the
+        interface, so nothing is set where a value that hides is in effect already (for C(arp_ignore) also 2 and 8). The
+        price is that the host answers on these interfaces for no address of its other interfaces any more.
       - V(nftables), on Linux, makes the table C(arp lvs_cluster_arp), which drops questions for the VIPs on every
         interface, and writes the interface's own address into the host's own questions on those interfaces. The price
         is that C(nft flush ruleset) removes it, and that the host's own address stands in the rule. Run the module
         again when that changes.
       - V(arptables), on Linux, does the same in chains of its own, C(LVS_CLUSTER_ARP_IN) and C(LVS_CLUSTER_ARP_OUT),
         whichever kind of arptables works on this kernel. It has the same price, and no transactions, so it adds rule
-        by rule and what leads there last.
+        by rule and what leads there last. With O(persistent=true) it is refused where the service C(arptables) of
+        Enterprise Linux is enabled or active, because that removes the rules of others when it starts and stops.
       - V(redirect), on Linux, puts no VIP on the host. A rule of nftables or iptables takes what comes for the VIP for
         the host itself. The price is connection tracking for these packets. Services have to listen on every address
         or on the host's own, and cannot tell one VIP from another. Programs on this host that connect to the VIP go to
         the director.
       - V(firewalld), on Linux, is V(redirect) by a running firewalld. It has rich rules with a forward port, in the
-        zones of the interfaces on which packets for the VIP arrive, and no direct rules. It needs O(ports), and lets
-        these ports in. With O(persistent=true) firewalld keeps the rules itself.
+        zones of the interfaces on which packets for the VIP arrive and in those of sources, and no direct rules. It
+        needs O(ports), and lets these ports in. With O(persistent=true) firewalld keeps the rules itself. A zone of
+        sources whose target is C(DROP) or C(REJECT) and which lets nothing in gets no rule, because it is a list of
+        those who are to be shut out. Run the module again when zones get other interfaces or sources.
       - V(loopback), on the other systems, is the address on C(lo0) alone.
       - V(auto) takes V(loopback) on the other systems. On Linux it keeps what hides a VIP already and works. For a new
         VIP it takes V(arp_ignore) where C(/proc/sys) can be written and no C(arp_ignore) of 3 to 7 stands in the way,
@@ -93,6 +96,27 @@ options:
         type: list
         elements: str
         aliases: [port]
+  own_addresses:
+    description:
+      - The addresses by which the directors know this host, IPv4 and IPv6, without mask. None of them is a VIP.
+      - They say where the directors are, which matters for a VIP that is in no subnet of this host, because it is
+        routed to the directors. Then ARP is hidden on the interfaces with these addresses, too, the rules of
+        O(method=firewalld) stand in their zones, and with V(nftables) and V(arptables) the host's own questions carry
+        them. Without them, only the interface of the default route is known, and its first address.
+      - An address that stands on no interface of this host does nothing. Name the same ones in each call about the same
+        VIPs; removal needs them for VIPs that are not persistent.
+    type: list
+    elements: str
+    default: []
+  tunnel_addresses:
+    description:
+      - Those of O(addresses) whose packets come out of a tunnel (M(lvs.cluster.tunnel)).
+      - O(method=redirect) and O(method=firewalld) are refused for them, and V(auto) does not take these. Linux
+        redirects to an address of the interface on which a packet arrives, and that of a tunnel has only a dummy one.
+        Also answers carry that address, not the VIP, where segments are limited to what fits into the tunnel.
+    type: list
+    elements: str
+    default: []
   interface:
     description:
       - Where the VIPs stand, V(lo) or a dummy interface. A name that does not exist yet becomes a new dummy
@@ -169,6 +193,11 @@ EXAMPLES = r"""
       - {protocol: tcp, ports: [80, 443, 53]}
       - {protocol: udp, ports: [53]}
     persistent: true
+
+- name: Hold a VIP of another network, which is routed to the directors
+  lvs.cluster.arp_hide:
+    addresses: [203.0.113.100]
+    own_addresses: [192.0.2.21]
 
 - name: This host is no real server of the VIP any more
   lvs.cluster.arp_hide:
@@ -250,6 +279,8 @@ def main() -> None:
                     "ports": {"type": "list", "elements": "str", "aliases": ["port"]},
                 },
             },
+            "own_addresses": {"type": "list", "elements": "str", "default": []},
+            "tunnel_addresses": {"type": "list", "elements": "str", "default": []},
             "persistent": {"type": "bool", "default": False},
             "exclusive": {"type": "bool", "default": False},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},

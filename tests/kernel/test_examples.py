@@ -115,6 +115,9 @@ PREPARATIONS: dict[tuple[str, str], list[str]] = {
     ("arp_hide", "Hold exactly these VIPs, on a dummy interface"): [],
     ("arp_hide", "Do it without sysctls, in a container that may not write them"): [],
     ("arp_hide", "Serve web and DNS on a VIP that is not on the host"): [],
+    ("arp_hide", "Hold a VIP of another network, which is routed to the directors"): [
+        "ip address add 192.0.2.21/24 dev eth0"
+    ],
     ("arp_hide", "This host is no real server of the VIP any more"): [],
     ("tunnel", "Receive IPIP for a VIP"): ["ip address add 203.0.113.21/24 dev lo"],
     ("tunnel", "Receive IPIP over both address families, and GUE, on links of 1400 bytes"): [],

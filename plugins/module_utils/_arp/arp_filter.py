@@ -28,14 +28,21 @@ def asks_as(vip: IPAddress, host: Host) -> tuple[tuple[str, str], ...]:
 
 
 def _own_address(interface: str, vip: IPAddress, host: Host) -> str:
-    """Of the VIP's subnet if there is one, else the first one, as the kernel does it (``inet_select_addr``)."""
+    """Of the VIP's subnet if there is one, then one by which the cluster knows this host, else the first one.
+
+    A neighbour may answer only those who ask from a subnet of its own. For a VIP of no subnet of this host that is most
+    likely the one with the directors; the first address, the kernel's last resort (``inet_select_addr``), may be of
+    another one.
+    """
     addresses = [
         found.address
         for found in host.links[interface].addresses
-        if found.address.version == 4 and found.address.ip != vip and not found.secondary
+        if found.address.version == 4
+        and found.address.ip != vip
+        and (not found.secondary or found.address.ip in host.own_addresses)
     ]
-    near = [address for address in addresses if vip in address.network]
-    return next((str(address.ip) for address in [*near, *addresses]), "")
+    best = sorted(addresses, key=lambda each: (vip not in each.network, each.ip not in host.own_addresses))
+    return str(best[0].ip) if best else ""
 
 
 def mistakes(vips: Iterable[HiddenVip]) -> list[str]:

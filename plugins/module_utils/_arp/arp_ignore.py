@@ -29,18 +29,21 @@ _HIDING_VALUES = {"arp_ignore": (1, 2, 8), "arp_announce": (2,)}
 
 
 def interfaces_for(vip: IPAddress, host: Host) -> tuple[str, ...]:
-    """Where ARP for the VIP can arrive: interfaces with a subnet that holds it, else that of the default route."""
+    """Where ARP for the VIP can arrive, sorted: interfaces with a subnet that holds it, else that of the default route.
+
+    Also those on which the cluster knows this host. The directors are there, and the network of a routed VIP may be on
+    the same wire without this host having an address of it.
+    """
     if vip.version == 6:
         return ()
     asked = {link.name: link for link in host.links.values() if link.arp and link.kind not in PRIVATE_KINDS}
-    with_subnet = tuple(
-        sorted(
-            name
-            for name, link in asked.items()
-            if any(vip != found.address.ip and vip in found.address.network for found in link.addresses)
-        )
-    )
-    return with_subnet or tuple(name for name in host.default_route if name in asked)
+    with_subnet = [
+        name
+        for name, link in asked.items()
+        if any(vip != found.address.ip and vip in found.address.network for found in link.addresses)
+    ]
+    found = {*(with_subnet or host.default_route), *host.own_interfaces(4)}
+    return tuple(sorted(found & asked.keys()))
 
 
 def mistakes(interfaces: Iterable[str], host: Host) -> list[str]:

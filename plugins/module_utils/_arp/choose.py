@@ -14,6 +14,7 @@ from ansible_collections.lvs.cluster.plugins.module_utils._arp.files import (
     ARP_IGNORE,
     FIREWALLD,
     REDIRECT,
+    REDIRECTING,
     HiddenVip,
 )
 from ansible_collections.lvs.cluster.plugins.module_utils._arp.model import PRIVATE_KINDS, Host, Request
@@ -27,6 +28,10 @@ PROGRAMS: Mapping[str, tuple[str, ...]] = {
     REDIRECT: ("nft", "iptables", "iptables-nft", "iptables-legacy"),
 }
 _PACKAGES = {"nftables": "nftables", "arptables": "arptables", REDIRECT: "nftables or iptables", FIREWALLD: "firewalld"}
+_ARPTABLES_SERVICE = (
+    "The service arptables of this host puts the rules of /etc/sysconfig/arptables in the place of all others when it "
+    "starts, and removes all when it stops; then this host would answer ARP for the VIPs."
+)
 
 
 class Hiding(NamedTuple):
@@ -60,7 +65,37 @@ def _fallbacks(request: Request) -> tuple[str, ...]:
     """Methods where arp_ignore cannot be, the best first. firewalld knows its own rules, if it is told the ports."""
     every = [traffic for vip in request.vips for traffic in request.traffic_of(vip) or (("", ()),)]
     named = [FIREWALLD] if all(ports for _protocol, ports in every) else []
-    return ("nftables", "arptables", *named, REDIRECT)
+    return ("nftables", "arptables", *(() if request.tunnel_vips else (*named, REDIRECT)))
+
+
+def _is_undone(vips: Iterable[IPAddress], method: str, request: Request, host: Host) -> bool:
+    """Whether these VIPs are to last over a reboot, and somebody removes the method's rules then."""
+    return (
+        method == "arptables"
+        and host.has_arptables_service
+        and (request.persistent or any(host.record.vip(vip) for vip in vips))
+    )
+
+
+def _is_useless(vip: IPAddress, method: str, request: Request, host: Host) -> bool:
+    return (method in REDIRECTING and vip in request.tunnel_vips) or _is_undone([vip], method, request, host)
+
+
+def _refuse(request: Request, host: Host) -> None:
+    """Raises HideError for a method that was asked for and cannot do it on any host like this one."""
+    if request.method in REDIRECTING and request.tunnel_vips:
+        named = ", ".join(map(str, request.tunnel_vips))
+        # nf_nat_redirect.c takes an address of the interface on which the packet arrives, and without one drops it.
+        raise HideError(
+            f"method: {request.method} is not for {named}, whose packets come out of a tunnel: they would be taken for "
+            "the dummy address of the tunnel's interface, and their answers would offer segments that do not fit into "
+            "it. Use arp_ignore, nftables or arptables."
+        )
+    if _is_undone(request.vips, request.method, request, host):
+        raise HideError(
+            f"method: {_ARPTABLES_SERVICE} Take it away (systemctl disable --now arptables), or use arp_ignore or "
+            "nftables."
+        )
 
 
 def programs_to_try(method: str, host: Host) -> tuple[str, ...]:
@@ -83,6 +118,7 @@ def choose(request: Request, host: Host) -> Choice:
     if not request.vips:
         # Whoever names a method for many hosts names it for those that hold nothing, too.
         return Choice({}, request.method, "There is nothing to hide.")
+    _refuse(request, host)
     if request.method == ARP_IGNORE:
         return _same(request, Hiding(ARP_IGNORE), "It was asked for.")
     if request.method != "auto":
@@ -123,6 +159,9 @@ def _fallback(against: list[str], request: Request, host: Host) -> tuple[str, st
     complaints = list(against)
     for method in _fallbacks(request):
         program = _working(method, host)
+        if _is_undone(request.vips, method, request, host):
+            complaints.append(_ARPTABLES_SERVICE)
+            continue
         if program:
             return method, program, f"{' '.join(complaints)} {method} works, with {program}."
         complaints.append(_complaint(method, host))
@@ -158,19 +197,22 @@ def _kept(vip: IPAddress, request: Request, host: Host) -> Hiding | None:
     """What hides the VIP, or is noted to do so, if it works."""
     for noted in host.record.vip(vip):
         program = "firewall-cmd" if noted.method == FIREWALLD else noted.program
-        if noted.method in PROGRAMS and host.trials.get((noted.method, program)) == "":
-            return Hiding(noted.method, noted.program)
+        works = noted.method in PROGRAMS and host.trials.get((noted.method, program)) == ""
+        if works and not _is_useless(vip, noted.method, request, host):
+            return _hidings([vip], noted.method, noted.program, host)[vip]
     found = _in_force(vip, host)
-    if found and (found.method != ARP_IGNORE or not _against_arp_ignore([vip], request, host)):
-        return found
-    return None
+    if not found or _is_useless(vip, found.method, request, host):
+        return None
+    if found.method == ARP_IGNORE and _against_arp_ignore([vip], request, host):
+        return None
+    return found
 
 
 def _in_force(vip: IPAddress, host: Host) -> Hiding | None:
     """What hides the VIP now: rules, or the sysctls; nothing for a VIP that this host does not hold."""
     noted = host.record.vip(vip)
     if any(each.method in PROGRAMS and is_in_force(each, host) for each in noted):
-        return Hiding(noted[0].method, noted[0].program)
+        return _hidings([vip], noted[0].method, noted[0].program, host)[vip]
     held = any(link.kind in PRIVATE_KINDS for link, _address in host.places_of(vip))
     key = rules.silenced(host.rules, vip) if held else None
     if key:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
 _SYSCTLS = "/proc/sys/net/ipv4/conf"
+_UNITS = (Path("/usr/lib/systemd/system"), Path("/lib/systemd/system"))  # where packages put them
 
 # In this order, whatever PATH says: the unit file names the program, and must not differ from run to run.
 _IP_PROGRAMS = ("/usr/sbin/ip", "/sbin/ip", "/usr/bin/ip", "/bin/ip")
@@ -37,7 +38,7 @@ _IP_PROGRAMS = ("/usr/sbin/ip", "/sbin/ip", "/usr/bin/ip", "/bin/ip")
 
 def observe(module: AnsibleModule, request: Request) -> Host:
     """The host as it is, as far as the request is concerned. Raises HideError."""
-    host = _without_rules(module)
+    host = dataclasses.replace(_without_rules(module), own_addresses=request.own_addresses)
     noted = {known.method for known in host.record.vips}
     filters = Filters(module, concerns_firewalld=FIREWALLD in {*noted, request.method})
     host = dataclasses.replace(host, rules=filters.read(), programs=filters.paths())
@@ -48,8 +49,10 @@ def observe(module: AnsibleModule, request: Request) -> Host:
         for complaint in [filters.complaint(method, program, {vip.version for vip in request.vips})]
         if complaint is not None
     }
-    zones = filters.zones() if (FIREWALLD, "firewall-cmd") in trials else {}
-    return dataclasses.replace(host, trials=trials, zones=zones)
+    # A VIP that firewalld redirects already stays where it is, so it has to be known where that is.
+    concerns = (FIREWALLD, "firewall-cmd") in trials or any(key.startswith(FIREWALLD) for key in host.rules)
+    zones, sources = filters.zones() if concerns else ({}, {})
+    return dataclasses.replace(host, trials=trials, zones=zones, zone_sources=sources)
 
 
 def _without_rules(module: AnsibleModule) -> Host:
@@ -75,7 +78,19 @@ def _without_rules(module: AnsibleModule) -> Host:
         systemd=_systemd(module),
         ip_program=program,
         sysctls_writable=_is_writable(_SYSCTLS),
+        has_arptables_service=_has_arptables_service(module),
     )
+
+
+def _has_arptables_service(module: AnsibleModule) -> bool:
+    """Whether the service of EL that owns all rules of arptables is to run at boot, or runs."""
+    unit, folder = "arptables.service", Path(UNIT_PATH).parent
+    if any(folder.glob(f"*.wants/{unit}")):
+        return True
+    systemctl = module.get_bin_path("systemctl")
+    if not systemctl or not any((place / unit).exists() for place in (folder, *_UNITS)):
+        return False
+    return module.run_command([systemctl, "--quiet", "is-active", unit])[0] == 0
 
 
 def _is_writable(folder: str) -> bool:

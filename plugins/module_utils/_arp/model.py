@@ -39,7 +39,8 @@ class Request:
     """What one call asks for. Without ``interface`` a VIP stays where it is, and a new one comes to ``lo``.
 
     ``traffic`` is what is redirected, for methods that do so: nothing stands for all. That of the VIP None counts for
-    every VIP.
+    every VIP. ``own_addresses`` are those by which the cluster knows this host. The packets of ``tunnel_vips`` come out
+    of a tunnel.
     """
 
     vips: tuple[IPAddress, ...]
@@ -49,6 +50,8 @@ class Request:
     exclusive: bool = False
     method: str = "auto"
     traffic: tuple[tuple[IPAddress | None, Traffic], ...] = ()
+    own_addresses: tuple[IPAddress, ...] = ()
+    tunnel_vips: tuple[IPAddress, ...] = ()
 
     def traffic_of(self, vip: IPAddress) -> tuple[Traffic, ...]:
         """What is redirected of this VIP, each protocol once, sorted."""
@@ -69,7 +72,9 @@ class Host:
     ``files`` maps the paths of our own files to their text; a file that is not there is not in it. ``enabled_by`` are
     the units that start ours, sorted. ``rules`` are the lines of ours in other programs' hands, by the place's key.
     ``trials`` maps (method, program) to what is against it on this host, to nothing when it works. ``programs`` are
-    paths by name. ``zones`` are those of firewalld by interface, where it had to be asked.
+    paths by name. ``zones`` are those of firewalld by interface, ``zone_sources`` the sources of those that let any of
+    them in, where it had to be asked. ``own_addresses`` are as the call names them. ``has_arptables_service`` says that
+    the service of EL is enabled or active that replaces and removes all rules of arptables.
     """
 
     links: Mapping[str, Link]
@@ -86,6 +91,9 @@ class Host:
     trials: Mapping[tuple[str, str], str] = dataclasses.field(default_factory=dict)
     programs: Mapping[str, str] = dataclasses.field(default_factory=dict)
     zones: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    zone_sources: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    own_addresses: tuple[IPAddress, ...] = ()
+    has_arptables_service: bool = False
 
     @property
     def record(self) -> Record:
@@ -96,6 +104,13 @@ class Host:
         """Where the address is, with every prefix length it has there."""
         return tuple(
             (link, found.address) for link in self.links.values() for found in link.addresses if found.address.ip == vip
+        )
+
+    def own_interfaces(self, version: int) -> tuple[str, ...]:
+        """The interfaces on which the cluster knows this host by an address of this IP version."""
+        own = [address for address in self.own_addresses if address.version == version]
+        return tuple(
+            name for name, link in self.links.items() if any(found.address.ip in own for found in link.addresses)
         )
 
     def effective(self, interface: str, name: str) -> int:
@@ -142,11 +157,45 @@ def requested(options: Mapping[str, Any]) -> Request:
     method = options.get("method") or "auto"
     traffic, wrong = _traffic(options.get("ports") or (), vips)
     mistakes += wrong
+    own, wrong = _addresses("own_addresses", options)
+    mistakes += wrong
+    mistakes += [
+        f"own_addresses: {address} is one of addresses, too. Name only addresses that no other host has."
+        for address in own
+        if address in vips
+    ]
+    tunnelled, wrong = _addresses("tunnel_addresses", options)
+    mistakes += wrong
+    mistakes += [
+        f"tunnel_addresses: {address} is none of addresses. Add it there, too."
+        for address in tunnelled
+        if address not in vips
+    ]
     if mistakes:
         raise HideError(" ".join(mistakes))
     return Request(
-        tuple(vips), options["interface"], present, options["persistent"], options["exclusive"], method, traffic
+        vips=tuple(vips),
+        interface=options["interface"],
+        present=present,
+        persistent=options["persistent"],
+        exclusive=options["exclusive"],
+        method=method,
+        traffic=traffic,
+        own_addresses=own,
+        tunnel_vips=tunnelled,
     )
+
+
+def _addresses(option: str, options: Mapping[str, Any]) -> tuple[tuple[IPAddress, ...], list[str]]:
+    """The addresses in a list of the module's options, and a sentence for each mistake."""
+    found: list[IPAddress] = []
+    mistakes: list[str] = []
+    for text in options.get(option) or ():
+        try:
+            found.append(ipaddress.ip_address(text.strip()))
+        except ValueError:  # noqa: PERF203 - all of them are told
+            mistakes.append(f"{option}: {text!r} is not an IP address. Write it without mask, such as 192.0.2.21.")
+    return tuple(found), mistakes
 
 
 def _traffic(

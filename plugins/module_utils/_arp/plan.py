@@ -235,11 +235,7 @@ def _unnoted_settings(
 ) -> list[Setting]:
     """Those that a call that was not persistent made for VIPs that need them no more."""
     leaving = [vip for vip in going if not between.vip(vip)]
-    leaving += [
-        vip.address
-        for vip in coming
-        if vip.method != ARP_IGNORE and not host.record.vip(vip.address) and arp_ignore.hides(vip.address, host)
-    ]
+    leaving += [vip.address for vip in coming if vip.method != ARP_IGNORE and not host.record.vip(vip.address)]
     held = [
         vip
         for vip in leaving

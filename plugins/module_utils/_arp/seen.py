@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Collection, Iterable
 
 from ansible_collections.lvs.cluster.plugins.module_utils._arp.choose import PROGRAMS
 from ansible_collections.lvs.cluster.plugins.module_utils._arp.files import FIREWALLD, REDIRECT
-from ansible_collections.lvs.cluster.plugins.module_utils._arp.firewalld import DEFAULT
+from ansible_collections.lvs.cluster.plugins.module_utils._arp.firewalld import DEFAULT, zones_of
 from ansible_collections.lvs.cluster.plugins.module_utils._arp.model import vip_of
 from ansible_collections.lvs.cluster.plugins.module_utils._arp.rules import (
     ARP_TABLE,
@@ -108,19 +108,12 @@ class Filters:
                 return complaint
         return ""
 
-    def zones(self) -> dict[str, str]:
-        """The zones of firewalld by interface, and the default one for the rest."""
+    def zones(self) -> tuple[dict[str, str], dict[str, tuple[str, ...]]]:
+        """The zones of firewalld by interface, with the default one for the rest, and the sources of zones."""
         if "firewall-cmd" not in self._programs:
-            return {}
-        found = {DEFAULT: self._asked(["--get-default-zone"]).strip()}
-        zone = ""
-        for line in self._zones.splitlines():
-            words = line.split()
-            if line[:1].strip():
-                zone = words[0]
-            elif words[:1] == ["interfaces:"]:
-                found.update(dict.fromkeys(words[1:], zone))
-        return found
+            return {}, {}
+        interfaces, sources = zones_of(self._zones)
+        return {DEFAULT: self._asked(["--get-default-zone"]).strip(), **interfaces}, sources
 
     def _asked(self, options: list[str]) -> str:
         status, output, _errors = self._run([self._programs["firewall-cmd"], *options])

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from .inventory import Address, Host
 from .mistakes import Mistake, closest, listed, shown
-from .model import MAX_DIRECTORS, MAX_PRIORITY, Director
+from .model import MAX_DIRECTORS, MAX_PRIORITY, REDIRECTING_METHODS, Director
 from .section import Section, is_interface_name, is_plain_name
 
 #: A tunnel may be of another family than what is in it, when that is said.
@@ -37,6 +37,10 @@ class Hosts:
         self.known_directors = {host.name: self._known(host) for host in directors}
         self.known_real_servers = {host.name: self._known(host) for host in real_servers}
         self.windows = frozenset(host.name for host in real_servers if host.is_windows)
+        #: Real servers that are to redirect what comes for a VIP instead of holding it, each with the ARP method.
+        self.redirecting = {
+            host.name: str(host.arp_method) for host in real_servers if host.arp_method in REDIRECTING_METHODS
+        }
         # Whose address is it? Directors last, so that a host in both groups is named as director.
         self.owners: dict[str, str] = {}
         for known in (*self.known_real_servers.values(), *self.known_directors.values()):

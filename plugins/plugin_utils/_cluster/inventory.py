@@ -44,6 +44,8 @@ class Host:
     #: What heartbeat is to call it, and what it calls itself (None: not known).
     node: object = None
     nodename: str | None = None
+    #: Of a real server, the host variable ``realserver_linux_arp_method``, not yet validated.
+    arp_method: object = None
     is_windows: bool = False
 
     @property
@@ -93,6 +95,7 @@ def _host(name: str, variables: Mapping[str, t.Any], with_interfaces: bool) -> H
         priority=variables.get("lvs_priority") if with_interfaces else None,
         node=variables.get("lvs_node") if with_interfaces else None,
         nodename=str(facts["nodename"]) if isinstance(facts, Mapping) and facts.get("nodename") else None,
+        arp_method=None if with_interfaces else variables.get("realserver_linux_arp_method"),
         is_windows=_is_windows(variables),
     )
 

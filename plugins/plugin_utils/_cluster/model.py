@@ -21,6 +21,8 @@ PROTOCOLS = ("tcp", "udp", "sctp")
 ACCEPTED_PROTOCOLS = (*PROTOCOLS, "esp", "ah", "gre", "all")
 SCHEDULERS = ("rr", "wrr", "lc", "wlc", "lblc", "lblcr", "dh", "sh", "sed", "nq", "fo", "ovf", "mh", "twos")
 TUNNEL_TYPES = ("ipip", "gue", "gre")
+#: ARP methods of the role realserver_linux with which a real server does not hold its VIPs.
+REDIRECTING_METHODS = ("redirect", "firewalld")
 #: Of the packets between director and real server: ``standard`` sums the whole packet, ``remote`` leaves it to the end.
 TUNNEL_CHECKSUMS = ("none", "standard", "remote")
 #: ``none`` says that what is on TCP port 21 is not FTP, or needs nothing.

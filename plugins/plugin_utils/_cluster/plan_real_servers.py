@@ -24,6 +24,8 @@ class _Part:
     listeners: dict[tuple[str, int, str], None] = field(default_factory=dict)
     #: The VIPs by protocol and ports of their services.
     openings: dict[tuple[str, tuple[str, ...]], dict[str, None]] = field(default_factory=dict)
+    #: By which the directors know it.
+    addresses: dict[str, None] = field(default_factory=dict)
 
 
 def real_server_plans(cluster: Cluster) -> dict[str, dict[str, t.Any]]:
@@ -49,6 +51,7 @@ def real_server_plans(cluster: Cluster) -> dict[str, dict[str, t.Any]]:
 
 def _take_part(part: _Part, service: Service, real_server: RealServer, ports: list[int]) -> None:
     protocol = service.protocol
+    part.addresses[real_server.address] = None
     if real_server.forwarding == "nat":
         part.gateways.add(service.version)
         for port in [real_server.port] if real_server.port else ports:
@@ -68,6 +71,7 @@ def _take_part(part: _Part, service: Service, real_server: RealServer, ports: li
 def _variables(part: _Part, cluster: Cluster) -> dict[str, t.Any]:
     return {
         "realserver_linux_vips": list(part.vips),
+        "realserver_linux_addresses": list(part.addresses),
         "realserver_linux_tunnels": [
             {"type": tunnel.type, "family": f"ipv{version}", "port": tunnel.port, "checksum": tunnel.checksum}
             for version, tunnel in sorted(part.tunnels, key=lambda each: (each[0], each[1].type, each[1].port))

@@ -24,6 +24,7 @@ class Reach:
         self.looked_at: set[tuple[str, str]] = set()
         #: Checksum and first place of each tunnel, by host, IP version outside, type and port.
         self.tunnels: dict[tuple[str, str, str, int], tuple[str, str]] = {}
+        self.refused: set[str] = set()
 
     def check(
         self, section: Section, key: str, host: str, address: str, forwarding: str, tunnel: Tunnel | None
@@ -37,6 +38,7 @@ class Reach:
             )
         elif tunnel is not None:
             self.check_end_of_tunnel(section, key, host, address, tunnel)
+            self.check_method(section, key, host)
         elif (forwarding, address) not in self.looked_at:
             self.looked_at.add((forwarding, address))
             if forwarding == "direct":
@@ -88,6 +90,17 @@ class Reach:
                 key,
                 f"The {tunnel.type} tunnel to {host} has checksum {tunnel.checksum} here, {checksum} in {first}.",
                 "Write the same tunnel_checksum, or with gue another tunnel_port.",
+            )
+
+    def check_method(self, section: Section, key: str, host: str) -> None:
+        """Linux redirects to an address of the interface on which a packet arrives; a tunnel has only a dummy one."""
+        method = self.hosts.redirecting.get(host)
+        if method is not None and host not in self.refused:
+            self.refused.add(host)
+            self.hosts.note(
+                f"hostvars[{host}].realserver_linux_arp_method",
+                f"{method} is not for packets out of a tunnel, by which {section.at(key)} forwards to {host}.",
+                "Write auto, arp_ignore, nftables or arptables, or forward to it by direct.",
             )
 
 

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.lvs.cluster.plugins.module_utils._arp import rules
+from ansible_collections.lvs.cluster.plugins.module_utils._arp import firewalld, rules
 from ansible_collections.lvs.cluster.plugins.module_utils._arp.error import HideError
 from ansible_collections.lvs.cluster.plugins.module_utils._arp.files import (
     UNIT,
@@ -51,6 +51,8 @@ FIREWALLD: dict[str, Any] = {
     "zones": {"": "public", "eth1": "work"},
 }
 OTHER = ipaddress.ip_address("192.0.2.101")
+ROUTED = ipaddress.ip_address("203.0.113.9")  # in no subnet of these hosts
+ARPTABLES_SERVICE = "The service arptables of this host puts the rules of /etc/sysconfig/arptables in the place of all"
 
 
 def able(*links: Any, trials: Any = None, **fields: Any) -> Host:
@@ -252,6 +254,80 @@ CASES = [
         [line.replace("192.0.2.21", "192.0.2.20") for line in ARPTABLES] + [ADD],
         id="questions carry the address of the VIP's own subnet",
     ),
+    pytest.param(
+        able(
+            link("eth0", "10.0.0.5/24", "192.0.2.21/24"),
+            default_route=("eth0",),
+            own_addresses=(ipaddress.ip_address("192.0.2.21"),),
+        ),
+        Request((ROUTED,), method="arptables"),
+        [line.replace("192.0.2.100", str(ROUTED)) for line in [*ARPTABLES, ADD]],
+        id="of a VIP without a subnet here, they carry the address by which the cluster knows this host",
+    ),
+    pytest.param(
+        able(
+            link("eth1", "198.51.100.21/24"),
+            default_route=("eth0",),
+            own_addresses=(ipaddress.ip_address("198.51.100.21"), VIP6),
+        ),
+        Request((ROUTED,)),
+        [
+            *SYSCTLS,
+            *(line.replace("eth0", "eth1") for line in SYSCTLS),
+            f"ip address add {ROUTED}/32 dev lo",
+        ],
+        id="and it is hidden where the directors are, and where answers leave",
+    ),
+    pytest.param(
+        able(
+            link("eth1", "198.51.100.21/24"),
+            default_route=("eth0",),
+            own_addresses=(ipaddress.ip_address("198.51.100.21"),),
+        ),
+        Request((ROUTED,), method="firewalld", traffic=WEB),
+        [rich("add", zone=zone).replace(str(VIP), str(ROUTED)) for zone in ("public", "work")],
+        id="firewalld: in the zone of the directors' network, too",
+    ),
+    pytest.param(
+        able(zone_sources={"office": ("2001:db8::/32", "192.0.2.128/25"), "home": ("2001:db8:1::/48",)}),
+        Request((VIP,), method="firewalld", traffic=WEB),
+        [rich("add", zone=zone) for zone in ("office", "public")],
+        id="firewalld: a zone of sources sees their packets before that of the interface",
+    ),
+    pytest.param(
+        dataclasses.replace(after("firewalld"), zone_sources={"office": ("ipset:office",)}),
+        Request((VIP,)),
+        [rich("add", zone="office")],
+        id="auto keeps firewalld, and follows its zones",
+    ),
+    pytest.param(
+        able(has_arptables_service=True), Request((VIP,), method="arptables"), [*ARPTABLES, ADD], id="only for now"
+    ),
+    pytest.param(
+        able(
+            has_arptables_service=True,
+            sysctls={"all.arp_ignore": 3},
+            trials={("arptables", "arptables"): "", ("redirect", "nft"): ""},
+            systemd="installed",
+        ),
+        Request((VIP,), persistent=True, traffic=WEB),
+        [
+            f"install -o root -g root -m 0644 /dev/stdin {UNIT_PATH}",
+            (
+                "nft 'add table ip lvs_cluster_redirect; delete table ip lvs_cluster_redirect; table ip "
+                "lvs_cluster_redirect { chain prerouting { type nat hook prerouting priority -110; policy accept; "
+                "ip daddr 192.0.2.100 tcp dport 80 redirect; }; }'"
+            ),
+            f"systemctl enable {UNIT}",
+        ],
+        id="auto takes no arptables where EL's service removes their rules",
+    ),
+    pytest.param(
+        after("redirect"),
+        Request((VIP,), tunnel_vips=(VIP,)),
+        [*SYSCTLS, ADD, "nft 'delete table ip lvs_cluster_redirect'"],
+        id="auto keeps no redirect of a VIP whose packets come out of a tunnel",
+    ),
 ]
 
 
@@ -314,6 +390,31 @@ def test_auto_says_why() -> None:
             Request((VIP,), method="nftables"),
             ["eth0 has no IPv4 address of its own"],
         ),
+        (
+            able(has_arptables_service=True),
+            Request((VIP,), method="arptables", persistent=True),
+            [ARPTABLES_SERVICE, "systemctl disable --now arptables"],
+        ),
+        (
+            able(has_arptables_service=True, sysctls={"all.arp_ignore": 3}, trials={("arptables", "arptables"): ""}),
+            Request((VIP,), persistent=True),
+            ["no method works", ARPTABLES_SERVICE],
+        ),
+        (
+            able(),
+            Request((VIP, OTHER), method="redirect", tunnel_vips=(OTHER,)),
+            ["redirect is not for 192.0.2.101", "dummy address of the tunnel's interface", "Use arp_ignore"],
+        ),
+        (
+            able(),
+            Request((VIP,), method="firewalld", traffic=WEB, tunnel_vips=(VIP,)),
+            ["firewalld is not for 192.0.2.100, whose packets come out of a tunnel"],
+        ),
+        (
+            able(sysctls={"all.arp_ignore": 3}, trials={("redirect", "nft"): ""}),
+            Request((VIP,), tunnel_vips=(VIP,)),
+            ["no method works", "hide VIPs with arptables"],
+        ),
     ],
 )
 def test_what_cannot_be_done_is_a_sentence(there: Host, request_: Request, sentences: list[str]) -> None:
@@ -340,6 +441,26 @@ def test_ports_may_be_those_of_one_vip_and_of_all() -> None:
         ("tcp", ((80, 80), (443, 443))),
         ("udp", ((53, 53),)),
     )
+
+
+def test_own_addresses_and_those_by_tunnel_are_read_in_any_spelling() -> None:
+    more = {"own_addresses": ["192.0.2.21", "2001:DB8:0::21"], "tunnel_addresses": ["2001:db8:0::1"]}
+    request = requested({**OPTIONS, "state": "present", **more})
+    assert request.own_addresses == (ipaddress.ip_address("192.0.2.21"), ipaddress.ip_address("2001:db8::21"))
+    assert request.tunnel_vips == (ipaddress.ip_address("2001:db8::1"),)
+
+
+def test_every_mistake_in_them_is_named() -> None:
+    more = {"own_addresses": ["192.0.2.21/24", "192.0.2.100"], "tunnel_addresses": ["192.0.2.7", "x"]}
+    with pytest.raises(HideError) as caught:
+        requested({**OPTIONS, "state": "present", **more})
+    for sentence in (
+        "own_addresses: '192.0.2.21/24' is not an IP address.",
+        "own_addresses: 192.0.2.100 is one of addresses, too.",
+        "tunnel_addresses: 192.0.2.7 is none of addresses.",
+        "tunnel_addresses: 'x' is not an IP address.",
+    ):
+        assert sentence in str(caught.value)
 
 
 def test_every_mistake_in_ports_is_named() -> None:
@@ -428,7 +549,73 @@ def test_traffic_is_read_from_lines() -> None:
         assert rules.traffic_in([*there, *place.spelled(rules.Redirect(OTHER, "sctp"))], VIP) == traffic
 
 
-VIPS = [ipaddress.ip_address(text) for text in ("192.0.2.100", "192.0.2.101", "198.51.100.9", "2001:db8:2::100")]
+ZONES = """\
+block
+  target: %%REJECT%%
+  interfaces:
+  sources: 203.0.113.0/24
+  services:
+  ports:
+  rich rules:
+	rule family="ipv4" destination address="192.0.2.100" forward-port port="80" protocol="tcp" to-port="80"
+
+drop (active)
+  target: DROP
+  interfaces: eth2
+  sources: ipset:unwanted
+  services:
+
+guests (active)
+  target: DROP
+  interfaces:
+  sources: 192.0.2.64/26
+  services:
+  rich rules:
+	rule family="ipv4" source address="192.0.2.65" service name="http" accept
+
+office (active)
+  target: default
+  interfaces: eth1 br-lan
+  sources: 192.0.2.128/25 02:00:00:00:00:01
+  services: ssh
+
+public (default, active)
+  target: default
+  interfaces: eth0
+  sources:
+  services: ssh
+"""
+
+
+@pytest.mark.proves(system="Linux", method="firewalld", how="recorded")
+def test_zones_of_sources_are_read_and_those_that_shut_everything_out_are_not_among_them() -> None:
+    interfaces, sources = firewalld.zones_of(ZONES)
+    assert interfaces == {"eth0": "public", "eth1": "office", "br-lan": "office", "eth2": "drop"}
+    assert sources == {"guests": ("192.0.2.64/26",), "office": ("192.0.2.128/25", "02:00:00:00:00:01")}
+
+
+@pytest.mark.parametrize(
+    ("sources", "versions"),
+    [
+        (("192.0.2.0/24",), {4}),
+        (("192.0.2.7",), {4}),
+        (("2001:db8::/32",), {6}),
+        (("192.0.2.0/24", "2001:db8::/32"), {4, 6}),
+        (("02:00:00:00:00:01",), {4, 6}),
+        (("ipset:office",), {4, 6}),
+    ],
+)
+def test_a_zone_counts_for_the_families_that_its_sources_may_be_of(
+    sources: tuple[str, ...], versions: set[int]
+) -> None:
+    there = able(zone_sources={"office": sources})
+    assert {vip.version for vip in (VIP, VIP6) if "office" in firewalld.zones_for(vip, there)} == versions
+
+
+VIPS = [
+    ipaddress.ip_address(text)
+    for text in ("192.0.2.100", "192.0.2.101", "198.51.100.9", "2001:db8:2::100", "203.0.113.9")
+]
 METHODS = ["auto", "arp_ignore", "nftables", "arptables", "redirect", "firewalld"]
 TRAFFIC: list[tuple[Any, ...]] = [(), ((None, ("tcp", ((80, 80), (443, 443)))),)]
 REQUESTS = st.builds(
@@ -450,17 +637,24 @@ REQUESTS = st.builds(
     st.sampled_from(TRAFFIC),
 )
 TRIALS = st.sampled_from([WORKS, {**WORKS, ("redirect", "nft"): "the kernel lacks it"}])
+OWN = st.sampled_from([(), (ipaddress.ip_address("198.51.100.21"),), (ipaddress.ip_address("192.0.2.21"), VIP6)])
+SOURCES = st.sampled_from([{}, {"office": ("192.0.2.128/25",)}])
 HOSTS = st.builds(
-    lambda ignore, announce, trials: host(
+    lambda ignore, announce, trials, own, sources: host(
         link("eth1", "198.51.100.21/24"),
         link("docker0", "172.17.0.1/16", kind="bridge"),
         sysctls={"eth0.arp_ignore": ignore, "eth0.arp_announce": announce},
         trials=trials,
+        default_route=("eth0",),
+        own_addresses=own,
+        zone_sources=sources,
         **FIREWALLD,
     ),
     st.sampled_from([0, 1, 2]),
     st.sampled_from([0, 1, 2]),
     TRIALS,
+    OWN,
+    SOURCES,
 )
 SUBNETS = {"eth0": ipaddress.ip_network("192.0.2.0/24"), "eth1": ipaddress.ip_network("198.51.100.0/24")}
 
@@ -470,7 +664,7 @@ def showing(there: Host) -> list[tuple[str, IPAddress]]:
     return [
         (name, vip)
         for (name, network), vip in itertools.product(SUBNETS.items(), VIPS)
-        if vip in network
+        if (vip in network or (vip == ROUTED and (name == "eth0" or name in there.own_interfaces(4))))
         and there.places_of(vip)
         and there.effective(name, "arp_ignore") not in (1, 2)
         and not rules.silenced(there.rules, vip)
@@ -497,6 +691,13 @@ def test_a_second_time_changes_nothing(there: Host, asked: list[Request]) -> Non
                 assert bool(there.places_of(vip)) == (not rules.redirected(there.rules, vip))
 
 
+def plain(trials: Any, own: Any) -> Host:
+    """A host on which nobody has set a sysctl."""
+    return host(
+        link("eth1", "198.51.100.21/24"), trials=trials, default_route=("eth0",), own_addresses=own, **FIREWALLD
+    )
+
+
 def essence(there: Host) -> Any:
     """A host, without the order in which things came."""
     addresses = {name: sorted(str(found.address) for found in each.addresses) for name, each in there.links.items()}
@@ -515,9 +716,24 @@ def test_after_persistent_calls_absent_leaves_the_host_as_it_was(there: Host, as
     assert {key: value for key, value in sysctls.items() if key[0] != "lvs0"} == pristine.sysctls
 
 
-@given(TRIALS, st.lists(REQUESTS, min_size=1, max_size=5))
-def test_so_after_other_calls_where_sysctls_were_those_of_the_host(trials: Any, asked: list[Request]) -> None:
-    pristine = there = host(link("eth1", "198.51.100.21/24"), trials=trials, **FIREWALLD)
+@given(HOSTS, st.lists(st.tuples(REQUESTS, OWN, SOURCES), min_size=1, max_size=5))
+def test_so_where_calls_name_other_own_addresses_and_firewalld_gets_other_zones(
+    there: Host, asked: list[tuple[Request, Any, Any]]
+) -> None:
+    pristine = there
+    for one, own, sources in asked:
+        there = dataclasses.replace(there, own_addresses=own, zone_sources=sources)
+        there = done(there, plan(dataclasses.replace(one, persistent=True), there))
+    there = dataclasses.replace(there, own_addresses=pristine.own_addresses, zone_sources=pristine.zone_sources)
+    there = done(there, plan(Request(tuple(VIPS), present=False), there))
+    addresses, sysctls, held, files, enabled = essence(there)
+    assert (addresses, held, files, enabled) == (essence(pristine)[0], {}, {}, ())
+    assert {key: value for key, value in sysctls.items() if key[0] != "lvs0"} == pristine.sysctls
+
+
+@given(TRIALS, OWN, st.lists(REQUESTS, min_size=1, max_size=5))
+def test_so_after_other_calls_where_sysctls_were_those_of_the_host(trials: Any, own: Any, asked: list[Request]) -> None:
+    pristine = there = plain(trials, own)
     for one in asked:
         there = done(there, plan(dataclasses.replace(one, persistent=False, exclusive=False), there))
     there = done(there, plan(Request(tuple(VIPS), present=False), there))
@@ -526,11 +742,11 @@ def test_so_after_other_calls_where_sysctls_were_those_of_the_host(trials: Any, 
     assert {key: value for key, value in there.sysctls.items() if key[0] != "lvs0"} == pristine.sysctls
 
 
-@given(TRIALS, st.lists(st.tuples(REQUESTS, st.booleans()), min_size=1, max_size=5))
+@given(TRIALS, OWN, st.lists(st.tuples(REQUESTS, st.booleans()), min_size=1, max_size=5))
 def test_so_where_some_calls_last_over_a_reboot_and_others_do_not(
-    trials: Any, asked: list[tuple[Request, bool]]
+    trials: Any, own: Any, asked: list[tuple[Request, bool]]
 ) -> None:
-    pristine = there = host(link("eth1", "198.51.100.21/24"), trials=trials, **FIREWALLD)
+    pristine = there = plain(trials, own)
     for one, lasts in asked:
         there = done(there, plan(dataclasses.replace(one, persistent=lasts, exclusive=False), there))
     there = done(there, plan(Request(tuple(VIPS), present=False), there))

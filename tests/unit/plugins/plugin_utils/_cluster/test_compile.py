@@ -156,6 +156,7 @@ def test_the_example_gives_each_host_the_variables_of_its_role() -> None:
         "role": "realserver_linux",
         "vars": {
             "realserver_linux_vips": [VIP, VIP6],
+            "realserver_linux_addresses": ["192.0.2.21", "2001:db8:2::21"],
             "realserver_linux_tunnels": [],
             "realserver_linux_tunnel_vips": [],
             "realserver_linux_gateways": [],
@@ -195,6 +196,7 @@ def test_a_real_server_that_no_service_names_has_nothing_to_hide() -> None:
     plans = example_plans(service(real_servers=["rs1"]))
     assert plans["rs2"]["vars"] == {
         "realserver_linux_vips": [],
+        "realserver_linux_addresses": [],
         "realserver_linux_tunnels": [],
         "realserver_linux_tunnel_vips": [],
         "realserver_linux_gateways": [],

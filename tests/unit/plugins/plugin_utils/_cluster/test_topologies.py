@@ -18,6 +18,7 @@ from ansible_collections.lvs.cluster.tests.unit.plugins.plugin_utils._cluster.ex
     VIP,
     VIP6,
     description,
+    mistakes,
     service,
 )
 from ansible_collections.lvs.cluster.tests.unit.plugins.plugin_utils._cluster.two_arms import (
@@ -294,6 +295,26 @@ def test_a_real_server_has_its_own_forwarding() -> None:
     assert [each["forwarding"] for each in first_service(compiled)["real_servers"]] == ["direct", "tunnel"]
     assert compiled["rs1"]["realserver_linux_tunnels"] == []
     assert compiled["rs2"]["realserver_linux_tunnel_vips"] == [VIP]
+
+
+@pytest.mark.parametrize("method", ["redirect", "firewalld"])
+def test_a_real_server_that_redirects_takes_nothing_out_of_a_tunnel_which_is_said_once(method: str) -> None:
+    redirecting = (dataclasses.replace(REAL_SERVERS[0], arp_method=method), REAL_SERVERS[1])
+    by_tunnel = [service(name=f"web{port}", ports=[port], forwarding="tunnel") for port in (80, 443)]
+    [found] = mistakes(description(*by_tunnel), real_servers=redirecting)
+    assert str(found) == (
+        f"hostvars[rs1].realserver_linux_arp_method: {method} is not for packets out of a tunnel, by which "
+        "services[0].real_servers[0] forwards to rs1. Write auto, arp_ignore, nftables or arptables, or forward to it "
+        "by direct."
+    )
+    assert mistakes(description(service()), real_servers=redirecting) == []
+
+
+def test_a_real_server_is_told_every_address_by_which_the_directors_know_it() -> None:
+    far = {"host": "rs1", "address": "203.0.113.21", "forwarding": "tunnel"}
+    compiled = plans(description(service(real_servers=[far, "rs2"]), service(name="web6", vip=VIP6)))
+    assert compiled["rs1"]["realserver_linux_addresses"] == ["203.0.113.21", "2001:db8:2::21"]
+    assert compiled["rs2"]["realserver_linux_addresses"] == ["192.0.2.22", "2001:db8:2::22"]
 
 
 def test_a_tunnel_may_carry_ipv6_to_an_ipv4_address_that_is_said() -> None:
