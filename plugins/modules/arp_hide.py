@@ -29,6 +29,10 @@ description:
     interface on which the question arrives, so the VIP on C(lo0) is hidden by where it stands. These systems have not
     been run by us; the command lines and files are tested against what their manuals and sources say. Solaris 10 is not
     among them, because it has no C(ipadm).
+  - B(OpenBSD) throws away what arrives on one interface for an address of another one, and so for the VIP, unless it
+    forwards (C(net.inet.ip.forwarding), C(net.inet6.ip6.forwarding)). FreeBSD (C(net.inet.ip.rfc1122_strong_es), in
+    older releases C(net.inet.ip.check_interface)) and macOS (C(net.inet.ip.check_interface) of 2) can be told to. A
+    warning names what is set so; nothing of it is changed, because it is about the whole host.
   - The VIPs of one call are added to those of earlier calls, see O(exclusive). Other addresses are never touched. A
     VIP with another mask on C(lo) or on a dummy interface is replaced. A VIP on any other interface is refused,
     because it may be a director's or the host's own address.

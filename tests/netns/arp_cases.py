@@ -60,7 +60,8 @@ def state(tool: Tool) -> dict[str, Any]:
     addresses = [line for line in tool("ip", "-o", "address", "show").splitlines() if "inet6 fe80:" not in line]
     names = [
         f"net.ipv4.conf.{interface}.{name}"
-        for interface in ("all", "default", "lo", "eth0", "docker0")
+        for interface in ("all", "default", "lo", "eth0", "docker0", "eth9")
+        if Path(f"/proc/sys/net/ipv4/conf/{interface}").exists()
         for name in ("arp_ignore", "arp_announce")
     ]
     return {

@@ -24,6 +24,7 @@ from kernel_tools import ModuleRun, Tool
 
 UNIT = Path("/etc/systemd/system/lvs-cluster-arp-hide.service")
 METHODS = ["arp_ignore", "nftables", "arptables", "redirect"]
+ROUTED = "203.0.113.100"
 
 
 @contextmanager
@@ -106,6 +107,11 @@ def test_the_operations_can_be_typed(run_module: ModuleRun, tool: Tool, method: 
 @pytest.mark.parametrize("method", ["nftables", "arptables"])
 def test_own_questions_never_carry_the_vip(run_module: ModuleRun, tool: Tool, method: str) -> None:
     run_module("arp_hide", {"addresses": [VIP], "method": method})
+    assert f"who-has 192.0.2.77 tell {RIP}" in question_asked_as(VIP)
+
+
+def question_asked_as(vip: str) -> str:
+    """What the client sees on the wire when this host sends something from the VIP to a neighbour."""
     sniffer = subprocess.Popen(
         shlex.split("ip netns exec client timeout 4 tcpdump -Z root -nnli eth0 -c 1 arp and host 192.0.2.77"),
         stdout=subprocess.PIPE,
@@ -115,8 +121,34 @@ def test_own_questions_never_carry_the_vip(run_module: ModuleRun, tool: Tool, me
     assert sniffer.stderr
     while "listening" not in sniffer.stderr.readline():
         pass
-    subprocess.run(["ping", "-c", "1", "-W", "1", "-I", VIP, "192.0.2.77"], capture_output=True, check=False)
-    assert f"who-has 192.0.2.77 tell {RIP}" in sniffer.communicate()[0]
+    subprocess.run(["ping", "-c", "1", "-W", "1", "-I", vip, "192.0.2.77"], capture_output=True, check=False)
+    return sniffer.communicate()[0]
+
+
+@pytest.mark.proves(system="Linux", method=["arp_ignore", "nftables", "arptables"], how="packets")
+@pytest.mark.parametrize("method", ["arp_ignore", "nftables", "arptables"])
+@pytest.mark.parametrize("persistent", [False, True])
+def test_a_vip_of_no_subnet_here_is_hidden_where_the_directors_are(
+    run_module: ModuleRun, tool: Tool, boot_files: None, method: str, persistent: bool
+) -> None:
+    tool("ip", "address", "flush", "dev", "eth0", "scope", "global")
+    for address in ("10.0.0.5/24", f"{RIP}/24"):
+        tool("ip", "address", "add", address, "dev", "eth0")
+    # Answers leave elsewhere.
+    tool("ip", "link", "add", "eth9", "type", "veth", "peer", "name", "eth9", "netns", "client")
+    tool("ip", "link", "set", "eth9", "up")
+    tool("ip", "address", "add", "198.51.100.21/24", "dev", "eth9")
+    tool("ip", "route", "add", "default", "via", "198.51.100.1", "dev", "eth9")
+    pristine = state(tool)
+    parameters = {"addresses": [ROUTED], "own_addresses": [RIP], "method": method, "persistent": persistent}
+    run_module("arp_hide", parameters)
+    assert vip_is_held(tool, ROUTED)
+    assert not answers_arp(ROUTED)
+    assert answers_arp(RIP)
+    assert f"who-has 192.0.2.77 tell {RIP}" in question_asked_as(ROUTED)
+    assert not run_module("arp_hide", parameters)["changed"]
+    run_module("arp_hide", {"addresses": [ROUTED], "own_addresses": [RIP], "state": "absent"})
+    assert state(tool) == pristine
 
 
 @pytest.mark.proves(system="Linux", method=["arp_ignore", "nftables", "arptables", "redirect"], how="packets")

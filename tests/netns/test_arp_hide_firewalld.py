@@ -16,7 +16,7 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from arp_cases import OTHER, RIP, VIP, VIP6, answers_arp, make_lan, serves, state
+from arp_cases import CLIENT, OTHER, RIP, VIP, VIP6, answers_arp, make_lan, serves, state
 from kernel_tools import ModuleRun, Tool
 
 WEB = [{"protocol": "tcp", "ports": ["80", "1000:1010"]}, {"address": VIP, "protocol": "udp", "ports": ["53"]}]
@@ -102,6 +102,32 @@ def test_the_vip_is_served_and_not_answered_also_after_a_reload(
     assert not run_module("arp_hide", parameters)["changed"]
     hidden = run_module("host_info", {"hidden": [VIP, OTHER]})["host"]["hidden"]
     assert hidden == [{"address": VIP, "method": "firewalld"}]
+
+
+@pytest.mark.proves(system="Linux", method="firewalld", how="packets")
+def test_a_client_whose_source_has_a_zone_is_served_and_one_that_is_shut_out_is_not(
+    run_module: ModuleRun, tool: Tool, boot_files: None
+) -> None:
+    pristine = seen(tool)
+    parameters = {"addresses": [VIP], "method": "firewalld", "ports": WEB}
+    run_module("arp_hide", parameters)
+    tool("firewall-cmd", "--zone=home", f"--add-source={CLIENT}")
+    assert not serves(tool, VIP), "the zone of the source sees the packet before that of the interface"
+    # What an earlier call set is kept by auto, and follows the zones.
+    for method in ("auto", "firewalld"):
+        done = run_module("arp_hide", {**parameters, "method": method})
+        assert done["method"] == "firewalld"
+        assert done["changed"] == (method == "auto")
+        assert serves(tool, VIP)
+    tool("firewall-cmd", "--zone=home", f"--remove-source={CLIENT}")
+    tool("firewall-cmd", "--zone=drop", f"--add-source={CLIENT}")
+    done = run_module("arp_hide", parameters)
+    assert done["operations"]
+    assert all("--zone=home" in operation for operation in done["operations"])
+    assert not serves(tool, VIP)
+    tool("firewall-cmd", "--zone=drop", f"--remove-source={CLIENT}")
+    run_module("arp_hide", {"addresses": [VIP], "state": "absent"})
+    assert seen(tool) == pristine
 
 
 @pytest.mark.proves(system="Linux", method="firewalld", how="packets")

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,7 +52,16 @@ def observe(module: AnsibleModule, system: System) -> Seen:
             f"This host has no program {program}, with which arp_hide works on {system.name} (on Solaris, from 11 on). "
             "Set the addresses by hand, or forward to this host by nat."
         )
-    return Seen(system.places(_output(module, list(system.look))), _text(system.boot_path))
+    return Seen(system.places(_output(module, list(system.look))), _text(system.boot_path), _sysctls(module, system))
+
+
+def _sysctls(module: AnsibleModule, system: System) -> dict[str, int]:
+    """Those that the system has: it prints ``name: value`` or ``name=value``, and complains of others."""
+    if not system.sysctls or not os.access(system.sysctl_program, os.X_OK):
+        return {}
+    _status, output, _errors = module.run_command([system.sysctl_program, *system.sysctls])
+    found = re.findall(r"^([\w.]+)(?:: |=)(\d+)$", output, re.MULTILINE)
+    return {name: int(value) for name, value in found if name in system.sysctls}
 
 
 def _output(module: AnsibleModule, command: list[str]) -> str:

@@ -7,8 +7,12 @@ They answer ARP and neighbour discovery only for addresses of the interface on w
 address on ``lo0``, now and at boot, is all. Nothing here touches a host: a system knows its command lines, how to read
 what its programs print, and what belongs into the file that it reads at boot.
 
-Sources: ifconfig(8), rc.conf(5) and network.subr of FreeBSD; ifconfig(8), hostname.if(5) and netstart(8) of OpenBSD;
-ifconfig(8) and launchd.plist(5) of macOS; ipadm(8) of illumos and Oracle Solaris 11.
+Some of them can be told to throw away what arrives on one interface for the address of another one, and OpenBSD does so
+unless it forwards. That is a decision about the whole host, so it is only said.
+
+Sources: ifconfig(8), rc.conf(5), network.subr and ip_input.c of FreeBSD; ifconfig(8), hostname.if(5), netstart(8),
+ip_input.c and ip6_input.c of OpenBSD; ifconfig(8), launchd.plist(5) and ip_input.c of macOS; ipadm(8) of illumos and
+Oracle Solaris 11.
 """
 
 from __future__ import annotations
@@ -25,6 +29,7 @@ from ansible_collections.lvs.cluster.plugins.module_utils._host.links import IPA
 
 LOOPBACK = "lo0"
 BEGIN, END = "# BEGIN lvs.cluster arp_hide", "# END lvs.cluster arp_hide"
+FORWARDING = {4: "net.inet.ip.forwarding", 6: "net.inet6.ip6.forwarding"}
 LABEL = "org.lvs-cluster.arp-hide"
 PLIST = f"/Library/LaunchDaemons/{LABEL}.plist"
 
@@ -65,10 +70,11 @@ class Place:
 
 @dataclasses.dataclass(frozen=True)
 class Seen:
-    """A host as it is: where addresses are, and the text of the file that its system reads at boot."""
+    """A host as it is: where addresses are, the text of the file that its system reads at boot, and sysctls."""
 
     places: tuple[Place, ...]
     boot: str = ""
+    sysctls: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
     def everywhere(self, vip: IPAddress) -> tuple[Place, ...]:
         return tuple(place for place in self.places if place.address.ip == vip)
@@ -95,6 +101,16 @@ class System:
     look: tuple[str, ...] = ("/sbin/ifconfig", "-a")
     boot_path = "/etc/rc.conf"  # empty where the system's own program keeps addresses
     boot_mode = 0o644  # of a new file; one that is there keeps its own
+    sysctl_program = "/sbin/sysctl"
+    #: Those that ``refusal`` goes by. A release need not have all of them.
+    sysctls: tuple[str, ...] = (FORWARDING[4], "net.inet.ip.rfc1122_strong_es", "net.inet.ip.check_interface")
+
+    def refusal(self, version: int, sysctls: Mapping[str, int]) -> str:
+        """Why what arrives for an address of ``lo0`` is thrown away, with the remedy; nothing where it is taken."""
+        strict = [name for name in self.sysctls[1:] if sysctls.get(name)]
+        if version == 6 or not strict or sysctls.get(FORWARDING[4]):
+            return ""
+        return f"{strict[0]} is {sysctls[strict[0]]}. Set it to 0, also in /etc/sysctl.conf."
 
     def places(self, output: str) -> tuple[Place, ...]:
         """Addresses in what ``look`` prints. Raises HideError."""
@@ -172,6 +188,16 @@ class OpenBSD(System):
     look = ("/sbin/ifconfig", "-A")  # with -a it leaves all IPv4 addresses of an interface out but the first
     boot_path = f"/etc/hostname.{LOOPBACK}"
     boot_mode = 0o640
+    sysctls = (FORWARDING[4], FORWARDING[6])
+
+    def refusal(self, version: int, sysctls: Mapping[str, int]) -> str:
+        name = FORWARDING[version]
+        if sysctls.get(name) != 0:
+            return ""
+        return (
+            f"{name} is 0. Set it to 1, also in /etc/sysctl.conf, and let pf keep this host from forwarding what is "
+            "for others."
+        )
 
     def add(self, vip: IPAddress, *, lasts: bool) -> tuple[str, ...]:  # noqa: ARG002
         return ("/sbin/ifconfig", LOOPBACK, _family(vip), "alias", str(vip), *_mask(vip))
@@ -191,6 +217,15 @@ class MacOS(System):
 
     name = "Darwin"
     boot_path = PLIST
+    sysctl_program = "/usr/sbin/sysctl"
+    sysctls = (FORWARDING[4], "net.inet.ip.check_interface")
+
+    def refusal(self, version: int, sysctls: Mapping[str, int]) -> str:
+        # 1, the default, is about VPNs only.
+        name = self.sysctls[1]
+        if version == 6 or sysctls.get(name) != 2 or sysctls.get(FORWARDING[4]):
+            return ""
+        return f"{name} is 2. Set it to 1, the system's default."
 
     def boot_vips(self, text: str) -> tuple[IPAddress, ...]:
         return self._parsed(re.findall(r"lo0 inet6? ([0-9A-Fa-f.:]+)", text))
@@ -214,6 +249,7 @@ class Solaris(System):
     name = "SunOS"
     look = ("/usr/sbin/ipadm", "show-addr", "-p", "-o", "addrobj,type,persistent,addr")
     boot_path = ""
+    sysctls = ()
 
     def places(self, output: str) -> tuple[Place, ...]:
         found = []
@@ -280,7 +316,7 @@ def plan(request: Request, seen: Seen, system: System) -> LoopbackPlan:
         after=_shown(
             system, boot, [vip for vip in touched if vip not in going], [vip for vip in touched if vip in lasting]
         ),
-        warnings=tuple(_warnings(going, seen, system)),
+        warnings=(*_warnings(going, seen, system), *_refusals(coming, seen, system)),
     )
 
 
@@ -333,6 +369,19 @@ def _warnings(going: Sequence[IPAddress], seen: Seen, system: System) -> list[st
         for vip in going
         if vip in others
     ]
+
+
+def _refusals(coming: Sequence[IPAddress], seen: Seen, system: System) -> list[str]:
+    found = []
+    for version in (4, 6):
+        named = ", ".join(str(vip) for vip in coming if vip.version == version)
+        refusal = system.refusal(version, seen.sysctls)
+        if named and refusal:
+            found.append(
+                f"This host throws away what arrives for {named} on another interface than {LOOPBACK}, because "
+                f"{refusal}"
+            )
+    return found
 
 
 def _shown(system: System, boot: str, present: Sequence[IPAddress], lasting: Sequence[IPAddress]) -> dict[str, Any]:

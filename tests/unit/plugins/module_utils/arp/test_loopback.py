@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.lvs.cluster.plugins.module_utils._arp.elsewhere import hide
+from ansible_collections.lvs.cluster.plugins.module_utils._arp.elsewhere import hide, observe
 from ansible_collections.lvs.cluster.plugins.module_utils._arp.error import HideError
 from ansible_collections.lvs.cluster.plugins.module_utils._arp.loopback import (
     BEGIN,
@@ -423,8 +423,11 @@ class Module:
     def __init__(self, prints: str, tmpdir: Path, *, check: bool = False, status: int = 0) -> None:
         self.prints, self.tmpdir, self.check_mode, self.status = prints, str(tmpdir), check, status
         self.ran: list[str] = []
+        self.sysctls = ""
 
     def run_command(self, words: list[str]) -> tuple[int, str, str]:
+        if words[0].endswith("/sysctl"):
+            return 1, self.sysctls, "sysctl: unknown oid 'net.inet.ip.check_interface'\n"
         if words[-1] == "-a":
             return 0, self.prints, ""
         assert "-a" not in words
@@ -444,6 +447,8 @@ def bsd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> System:
     system = System()
     (tmp_path / "ifconfig").touch(mode=0o755)
     monkeypatch.setattr(system, "look", (str(tmp_path / "ifconfig"), "-a"))
+    (tmp_path / "sysctl").touch(mode=0o755)
+    monkeypatch.setattr(system, "sysctl_program", str(tmp_path / "sysctl"))
     monkeypatch.setattr(system, "boot_path", str(tmp_path / "rc.conf"))
     return system
 
@@ -476,6 +481,64 @@ def test_bytes_links_and_modes_of_others_stay(bsd: System, tmp_path: Path) -> No
     assert real.stat().st_mode & 0o777 == 0o640
     hide(Module(FREEBSD, tmp_path), Request((VIP6,), present=False), bsd, [])
     assert real.read_bytes() == others
+
+
+STRONG = "net.inet.ip.rfc1122_strong_es"
+CHECK = "net.inet.ip.check_interface"
+FORWARD, FORWARD6 = "net.inet.ip.forwarding", "net.inet6.ip6.forwarding"
+TO_LO0 = "on another interface than lo0, because"
+#: System, its sysctls, and of the VIPs of both families the warnings.
+REFUSALS: list[tuple[str, dict[str, int], list[str]]] = [
+    (
+        "OpenBSD",
+        {FORWARD: 0, FORWARD6: 0},
+        [
+            (
+                f"This host throws away what arrives for {vip} {TO_LO0} {name} is 0. Set it to 1, also in "
+                "/etc/sysctl.conf, and let pf keep this host from forwarding what is for others."
+            )
+            for vip, name in ((VIP, FORWARD), (VIP6, FORWARD6))
+        ],
+    ),
+    ("OpenBSD", {FORWARD: 1, FORWARD6: 1}, []),
+    ("OpenBSD", {}, []),
+    (
+        "Darwin",
+        {FORWARD: 0, CHECK: 2},
+        [f"This host throws away what arrives for {VIP} {TO_LO0} {CHECK} is 2. Set it to 1, the system's default."],
+    ),
+    ("Darwin", {FORWARD: 0, CHECK: 1}, []),
+    ("Darwin", {FORWARD: 1, CHECK: 2}, []),
+    (
+        "FreeBSD",
+        {FORWARD: 0, STRONG: 1},
+        [
+            (
+                f"This host throws away what arrives for {VIP} {TO_LO0} {STRONG} is 1. Set it to 0, also in "
+                "/etc/sysctl.conf."
+            )
+        ],
+    ),
+    ("FreeBSD", {FORWARD: 0, STRONG: 0}, []),
+    ("FreeBSD", {FORWARD: 1, CHECK: 1}, []),
+    ("SunOS", {}, []),
+]
+
+
+@pytest.mark.proves(system=["FreeBSD", "OpenBSD", "macOS"], method="loopback", how="recorded")
+@pytest.mark.parametrize(("name", "sysctls", "warnings"), REFUSALS)
+def test_a_host_that_throws_away_what_arrives_for_lo0_is_warned_of(
+    name: str, sysctls: dict[str, int], warnings: list[str]
+) -> None:
+    assert list(plan(Request((VIP, VIP6)), Seen((), "", sysctls), SYSTEMS[name]).warnings) == warnings
+    assert plan(Request((VIP, VIP6), present=False), Seen((), "", sysctls), SYSTEMS[name]).warnings == ()
+
+
+@pytest.mark.parametrize("sign", [": ", "="])
+def test_sysctls_that_a_release_has_not_are_left_out(bsd: System, tmp_path: Path, sign: str) -> None:
+    module = Module(FREEBSD, tmp_path)
+    module.sysctls = f"{FORWARD}{sign}0\n{STRONG}{sign}1\n"
+    assert observe(module, bsd).sysctls == {FORWARD: 0, STRONG: 1}
 
 
 def test_a_file_that_cannot_be_written_is_named(bsd: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
