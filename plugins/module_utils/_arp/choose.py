@@ -56,7 +56,7 @@ def to_try(request: Request, host: Host) -> tuple[str, ...]:
     if request.method != "auto":
         return (request.method,)
     noted = {known.method for vip in request.vips for known in host.record.vip(vip)} - {ARP_IGNORE}
-    new = [vip for vip in request.vips if not _in_force(vip, host)]
+    new = [vip for vip in request.vips if not _well_in_force(vip, request, host)]
     needed = {*noted, *(_fallbacks(request) if _against_arp_ignore(new, request, host) else ())}
     return tuple(method for method in PROGRAMS if method in needed)
 
@@ -200,12 +200,16 @@ def _kept(vip: IPAddress, request: Request, host: Host) -> Hiding | None:
         works = noted.method in PROGRAMS and host.trials.get((noted.method, program)) == ""
         if works and not _is_useless(vip, noted.method, request, host):
             return _hidings([vip], noted.method, noted.program, host)[vip]
-    found = _in_force(vip, host)
-    if not found or _is_useless(vip, found.method, request, host):
-        return None
-    if found.method == ARP_IGNORE and _against_arp_ignore([vip], request, host):
+    found = _well_in_force(vip, request, host)
+    if found and found.method == ARP_IGNORE and _against_arp_ignore([vip], request, host):
         return None
     return found
+
+
+def _well_in_force(vip: IPAddress, request: Request, host: Host) -> Hiding | None:
+    """What hides the VIP now, if it may stay so."""
+    found = _in_force(vip, host)
+    return None if found and _is_useless(vip, found.method, request, host) else found
 
 
 def _in_force(vip: IPAddress, host: Host) -> Hiding | None:

@@ -107,10 +107,12 @@ class Host:
         )
 
     def own_interfaces(self, version: int) -> tuple[str, ...]:
-        """The interfaces on which the cluster knows this host by an address of this IP version."""
+        """The interfaces with an address of this IP version by which the cluster knows this host."""
         own = [address for address in self.own_addresses if address.version == version]
         return tuple(
-            name for name, link in self.links.items() if any(found.address.ip in own for found in link.addresses)
+            name
+            for name, link in self.links.items()
+            if link.kind not in PRIVATE_KINDS and any(found.address.ip in own for found in link.addresses)
         )
 
     def effective(self, interface: str, name: str) -> int:

@@ -298,7 +298,7 @@ def _mistakes_of_place(vip: HiddenVip, host: Host) -> list[str]:
         found.append(
             f"addresses: ARP for {vip.address} can arrive on no interface that is known: none has a subnet "
             "with it, and no default route leads to an Ethernet interface. Give the host an address or a default route "
-            "first."
+            "first, or name one of its addresses in own_addresses."
         )
     return found
 

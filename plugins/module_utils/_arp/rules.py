@@ -15,7 +15,6 @@ from __future__ import annotations
 import dataclasses
 import ipaddress
 import re
-import shlex
 from typing import Iterable, Mapping, NamedTuple, Sequence, Tuple, Union
 
 from ansible_collections.lvs.cluster.plugins.module_utils._fwmark.model import PortRange, merged_ports, spelled
@@ -441,8 +440,3 @@ def _listed(printed: str) -> list[str]:
             target = next((place for place, word in enumerate(words) if word.startswith("--mangle")), len(words))
             lines.append(" ".join(["-A", chain, *words[2:target], *words[:2], *words[target:]]))
     return lines
-
-
-def quoted(command: Sequence[str]) -> str:
-    """A command as a shell takes it."""
-    return " ".join(shlex.quote(word) for word in command)

@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.lvs.cluster.plugins.module_utils._arp import firewalld, rules
+from ansible_collections.lvs.cluster.plugins.module_utils._arp.choose import to_try
 from ansible_collections.lvs.cluster.plugins.module_utils._arp.error import HideError
 from ansible_collections.lvs.cluster.plugins.module_utils._arp.files import (
     UNIT,
@@ -423,6 +424,31 @@ def test_what_cannot_be_done_is_a_sentence(there: Host, request_: Request, sente
     for sentence in sentences:
         assert sentence in str(caught.value)
     assert str(caught.value).endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("there", "request_"),
+    [
+        (
+            dataclasses.replace(after("arptables"), has_arptables_service=True),
+            Request((VIP,), persistent=True),
+        ),
+        (after("redirect"), Request((VIP,), tunnel_vips=(VIP,))),
+    ],
+)
+def test_what_may_not_stay_gives_way_to_what_works_also_without_sysctls(there: Host, request_: Request) -> None:
+    assert plan(request_, there).method == "arp_ignore"
+    there = dataclasses.replace(there, sysctls_writable=False)
+    assert {"nftables", "arptables"} <= {*to_try(request_, there)}
+    planned = plan(request_, there)
+    assert planned.method == "nftables"
+    assert plan(request_, done(there, planned)).operations == ()
+
+
+def test_an_own_address_on_a_loopback_interface_says_nothing_about_where_the_directors_are() -> None:
+    own = (ipaddress.ip_address("10.9.9.9"),)
+    there = able(link("lo", "10.9.9.9/32", kind="loopback"), own_addresses=own)
+    assert there.own_interfaces(4) == ()
 
 
 OPTIONS = {"addresses": ["192.0.2.100", "2001:db8::1"], "interface": None, "persistent": False, "exclusive": False}
