@@ -105,3 +105,13 @@ def test_the_playbook_remove_takes_no_gateway_from_it(tmp_path: Path) -> None:
     )
     assert status == 0, said
     assert "skipping: [rs1]" in said.partition("Set the default gateway")[2].partition("TASK")[0], said
+
+
+def test_the_role_redirects_nothing_that_comes_out_of_a_tunnel(tmp_path: Path) -> None:
+    variables = {**TUNNEL, "realserver_linux_tunnel_vips": ["192.0.2.100"], "realserver_linux_arp_method": "redirect"}
+    role = {"ansible.builtin.include_role": {"name": str(ROLE)}, "vars": variables}
+    status, said = run(tmp_path, [{"hosts": "rs1", "gather_facts": False, "tasks": [role]}], "--check")
+    assert status == 2
+    refused = "realserver_linux_arp_method of rs1 is redirect, which is not for packets out of a tunnel, as those for"
+    assert f"{refused} 192.0.2.100 are." in said, said
+    assert "Take packets out of these tunnels" not in said
