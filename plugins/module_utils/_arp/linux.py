@@ -90,7 +90,8 @@ def _has_arptables_service(module: AnsibleModule) -> bool:
     systemctl = module.get_bin_path("systemctl")
     if not systemctl or not any((place / unit).exists() for place in (folder, *_UNITS)):
         return False
-    return module.run_command([systemctl, "--quiet", "is-active", unit])[0] == 0
+    status, _output, _errors = module.run_command([systemctl, "--quiet", "is-active", unit])
+    return int(status) == 0
 
 
 def _is_writable(folder: str) -> bool:
