@@ -95,6 +95,10 @@ class Table:
     def in_force(self, lines: Lines, rule: Rule) -> bool:
         return all(line in lines for line in self.spelled(rule))
 
+    def is_reached(self, lines: Lines, line: str) -> bool:
+        """Whether packets come to this line."""
+        return line in lines
+
     def read(self, printed: str) -> Lines:
         """The lines in what ``show`` prints. A chain that is not as ours are is a line too, which nobody wants."""
         lines: list[str] = []
@@ -176,9 +180,11 @@ class Chains:
         return (*made, *rules, *(f"-A {hook} -j {chain}" for hook, chain in used))
 
     def in_force(self, lines: Lines, rule: Rule) -> bool:
-        return all(
-            line in lines and f"-A {self._hook(_chain(line))} -j {_chain(line)}" in lines for line in self.spelled(rule)
-        )
+        return all(line in lines and self.is_reached(lines, line) for line in self.spelled(rule))
+
+    def is_reached(self, lines: Lines, line: str) -> bool:
+        """Whether packets come to this line: without the jump to its chain none does."""
+        return f"-A {self._hook(_chain(line))} -j {_chain(line)}" in lines
 
     def read(self, printed: str) -> Lines:
         """Our lines in what ``show`` prints."""
@@ -261,6 +267,10 @@ class Zone:
 
     def in_force(self, lines: Lines, rule: Rule) -> bool:
         return all(line in lines for line in self.spelled(rule))
+
+    def is_reached(self, lines: Lines, line: str) -> bool:
+        """Whether packets come to this line."""
+        return line in lines
 
     def changes(self, before: Lines, after: Lines) -> list[Change]:
         found: list[Change] = []
@@ -388,13 +398,15 @@ def silenced(rules: Mapping[str, Lines], vip: IPAddress) -> str | None:
     )
 
 
-def redirected(rules: Mapping[str, Lines], vip: IPAddress) -> str | None:
-    """The key of the place that redirects something that comes for the VIP."""
+def redirected(rules: Mapping[str, Lines], vip: IPAddress, *, reached: bool = False) -> str | None:
+    """The key of the place that redirects something that comes for the VIP; ``reached``: and to which packets come."""
     return next(
         (
             key
             for key, lines in rules.items()
-            if key != ARP_TABLE.key and not key.startswith("arp") and any(vip_in(line) == vip for line in lines)
+            if key != ARP_TABLE.key
+            and not key.startswith("arp")
+            and any(vip_in(line) == vip and (not reached or place_of(key).is_reached(lines, line)) for line in lines)
         ),
         None,
     )

@@ -55,7 +55,7 @@ def hidden_vips(module: AnsibleModule, texts: Iterable[str]) -> list[dict[str, s
         if silencing:
             found.append({"address": str(vip), "method": "nftables" if silencing == ARP_TABLE.key else "arptables"})
             continue
-        key = redirected(held, vip)
+        key = redirected(held, vip, reached=True)
         if key:
             found.append({"address": str(vip), "method": FIREWALLD if key.startswith(FIREWALLD) else REDIRECT})
     return found

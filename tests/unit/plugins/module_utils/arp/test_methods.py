@@ -809,3 +809,22 @@ def test_a_run_that_breaks_off_after_any_operation_can_be_run_again(
             assert showing(again) == []
         if planned.method == whole.method:
             assert essence(again) == wanted
+
+
+@pytest.mark.parametrize(
+    ("place", "rule"),
+    [
+        (rules.redirect_place("iptables", 4), rules.Redirect(VIP, "tcp", ((80, 80),))),
+        (rules.redirect_place("iptables", 6), rules.Redirect(VIP6, "tcp")),
+        (rules.arp_place("arptables"), rules.Silence(VIP)),
+    ],
+    ids=lambda each: getattr(each, "key", ""),
+)
+def test_a_chain_to_which_nothing_jumps_hides_and_redirects_nothing(place: rules.Chains, rule: rules.Rule) -> None:
+    whole = place.framed(place.spelled(rule))
+    broken = tuple(line for line in whole if " -j LVS_CLUSTER" not in line)
+    found = [
+        rules.silenced({place.key: each}, rule.vip) or rules.redirected({place.key: each}, rule.vip, reached=True)
+        for each in (whole, broken)
+    ]
+    assert found == [place.key, None]
