@@ -35,7 +35,7 @@ def check_hidden_vips(view: View) -> Iterator[Finding]:
             yield Finding(
                 host.name,
                 f"It does not have {listed(missing, 'and')}, so it throws the packets away that a director sends it.",
-                "The VIP, or the rule that redirects what comes for it, was removed, or did not come back after a reboot.",
+                "The VIP, or the rule that redirects what comes for it, was removed or did not come back after a reboot.",
                 "Run site.yml again.",
                 breaks=view.services_on(missing) & view.services_of(host.name),
             )
@@ -96,9 +96,9 @@ def check_arp_hiding(view: View) -> Iterator[Finding]:
                 yield Finding(
                     host.name,
                     f"On {name} {listed(wrong, 'and')} (the larger of all and {name} counts).",
-                    "The sysctl was changed, or the rule that hides the VIP was removed, or a reboot did not bring it back.",
-                    f"Run site.yml again, which sets net.ipv4.conf.{name}.arp_ignore=1 and arp_announce=2 or brings the "
-                    "rule back; then clear the neighbours' caches (ip neigh flush).",
+                    "The sysctl, or the rule that hides the VIP, was changed or did not come back after a reboot.",
+                    f"Run site.yml again, which sets net.ipv4.conf.{name}.arp_ignore=1 and arp_announce=2, or brings "
+                    "the rule back; then clear the neighbours' caches (ip neigh flush).",
                     breaks=view.services_on(vips),
                     answering=frozenset([host.name]),
                 )
