@@ -35,7 +35,7 @@ def check_hidden_vips(view: View) -> Iterator[Finding]:
             yield Finding(
                 host.name,
                 f"It does not have {listed(missing, 'and')}, so it throws the packets away that a director sends it.",
-                "The VIP, or the rule that redirects what comes for it, was removed or did not come back after a reboot.",
+                "The VIP, or the rule that redirects it, was removed or did not come back after a reboot.",
                 "Run site.yml again.",
                 breaks=view.services_on(missing) & view.services_of(host.name),
             )
