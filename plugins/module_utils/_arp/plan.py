@@ -116,6 +116,7 @@ def plan(request: Request, host: Host) -> Plan:
     _take_away(draft, going)
     for key, lines in wanted.items():
         _change_rules(draft, key, lines)
+    final = _with_relied_on(final, between, draft.host)
     _give_back(draft, (*between.settings, *_unnoted_settings(coming, going, between, host)), final)
     _remove_empty_interfaces(draft, final)
     _forget(draft, final)
@@ -380,6 +381,13 @@ def _take_away(draft: _Draft, vips: Iterable[IPAddress]) -> None:
         for link, address in draft.host.places_of(vip):
             if link.kind in PRIVATE_KINDS:
                 _delete_address(draft, DeleteAddress(link.name, address))
+
+
+def _with_relied_on(final: Record, between: Record, host: Host) -> Record:
+    """With the settings that nobody who is noted needs, and that stay for other VIPs: some call gives them back yet."""
+    relied_on = arp_ignore.relied_on(host) if final.vips else ()
+    stay = [each for each in between.settings if each.interface in relied_on and each not in final.settings]
+    return dataclasses.replace(final, settings=(*final.settings, *stay))
 
 
 def _give_back(draft: _Draft, settings: Iterable[Setting], final: Record) -> None:
