@@ -43,12 +43,12 @@ def on(host: str, **facts: object) -> Play:
     return {"hosts": host, "gather_facts": False, "tasks": [{"ansible.builtin.set_fact": facts}]}
 
 
-def run(place: Path, plays: list[Play], *flags: str, groups: dict[str, list[str]] = GROUPS) -> tuple[int, str]:
+def run(place: Path, plays: list[Play], *flags: str, groups: dict[str, list[str]] | None = None) -> tuple[int, str]:
     """The exit status, and what was printed, in one line."""
     inventory = {
         "all": {
             "vars": {"ansible_connection": "local", "ansible_python_interpreter": sys.executable},
-            "children": {group: {"hosts": dict.fromkeys(hosts)} for group, hosts in groups.items()},
+            "children": {group: {"hosts": dict.fromkeys(hosts)} for group, hosts in (groups or GROUPS).items()},
         }
     }
     (place / "inventory.json").write_text(json.dumps(inventory), encoding="utf-8")

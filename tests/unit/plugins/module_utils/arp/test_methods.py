@@ -583,7 +583,7 @@ block
   services:
   ports:
   rich rules:
-	rule family="ipv4" destination address="192.0.2.100" forward-port port="80" protocol="tcp" to-port="80"
+\trule family="ipv4" destination address="192.0.2.100" forward-port port="80" protocol="tcp" to-port="80"
 
 drop (active)
   target: DROP
@@ -597,7 +597,7 @@ guests (active)
   sources: 192.0.2.64/26
   services:
   rich rules:
-	rule family="ipv4" source address="192.0.2.65" service name="http" accept
+\trule family="ipv4" source address="192.0.2.65" service name="http" accept
 
 office (active)
   target: default
