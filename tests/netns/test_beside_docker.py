@@ -49,8 +49,10 @@ def docker(unpacked: None, own_network: None, tool: Tool) -> Iterator[None]:
         tool("ip", *where, "address", "add", f"{address}/24", "dev", "eth0")
     with ExitStack() as stack:
         ROOM.mkdir(exist_ok=True)
-        subprocess.run(["mount", "-t", "tmpfs", "none", ROOM], check=True)
-        stack.callback(subprocess.run, ["umount", "--lazy", str(ROOM)], check=True)
+        # Where it never ran it makes itself a key.
+        for folder in (str(ROOM), "/etc/docker"):
+            subprocess.run(["mount", "-t", "tmpfs", "none", folder], check=True)
+            stack.callback(subprocess.run, ["umount", "--lazy", folder], check=True)
         folders = ("--data-root", f"{ROOM}/data", "--exec-root", f"{ROOM}/exec", "--pidfile", f"{ROOM}/pid")
         log = stack.enter_context((ROOM / "log").open("w"))
         daemon = subprocess.Popen(
