@@ -144,6 +144,9 @@ def test_a_killed_heartbeat_gives_its_addresses_up_before_it_comes_back() -> Non
         r"ExecStopPost=.*SERVICE_RESULT.*ResourceManager givegroup lvs-address::192\.0\.2\.100/32/eth0", text
     )
     assert "Restart=on-failure" in text
+    # The one that started itself anew does not stay behind, and systemd starts another one.
+    assert "ExecStop=\nExecStop=" in text
+    assert "heartbeat -k; ! pkill -KILL -x heartbeat" in text
     assert "ExecReload=/usr/libexec/heartbeat/heartbeat -r" in text
 
 
