@@ -56,8 +56,22 @@ class Change(NamedTuple):
     lines: Lines
 
 
+class WithoutJumps:
+    """A place to which packets come by themselves: what stands there is in force."""
+
+    def spelled(self, rule: Rule) -> list[str]:
+        raise NotImplementedError
+
+    def in_force(self, lines: Lines, rule: Rule) -> bool:
+        return all(line in lines for line in self.spelled(rule))
+
+    def is_reached(self, lines: Lines, line: str) -> bool:
+        """Whether packets come to this line."""
+        return line in lines
+
+
 @dataclasses.dataclass(frozen=True)
-class Table:
+class Table(WithoutJumps):
     """A table of nftables. ``chains`` maps a chain to its hook; a change makes the whole table anew, at one moment."""
 
     family: str
@@ -91,13 +105,6 @@ class Table:
     def framed(self, rules: Iterable[str]) -> Lines:
         """The rules, and what has to be around them: nothing, because the table is always made as a whole."""
         return tuple(rules)
-
-    def in_force(self, lines: Lines, rule: Rule) -> bool:
-        return all(line in lines for line in self.spelled(rule))
-
-    def is_reached(self, lines: Lines, line: str) -> bool:
-        """Whether packets come to this line."""
-        return line in lines
 
     def read(self, printed: str) -> Lines:
         """The lines in what ``show`` prints. A chain that is not as ours are is a line too, which nobody wants."""
@@ -238,7 +245,7 @@ class Chains:
 
 
 @dataclasses.dataclass(frozen=True)
-class Zone:
+class Zone(WithoutJumps):
     """Rich rules in a zone of firewalld, as it runs or as it is kept (firewalld.richlanguage(5)).
 
     firewalld hands a forward port without an address to nftables as a redirect, and lets in what it has translated.
@@ -264,13 +271,6 @@ class Zone:
 
     def framed(self, rules: Iterable[str]) -> Lines:
         return tuple(rules)
-
-    def in_force(self, lines: Lines, rule: Rule) -> bool:
-        return all(line in lines for line in self.spelled(rule))
-
-    def is_reached(self, lines: Lines, line: str) -> bool:
-        """Whether packets come to this line."""
-        return line in lines
 
     def changes(self, before: Lines, after: Lines) -> list[Change]:
         found: list[Change] = []
