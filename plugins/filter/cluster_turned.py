@@ -24,7 +24,9 @@ options:
       - The variables of the hosts. Read are the network facts in C(ansible_facts), the hosts' own addresses as
         P(lvs.cluster.cluster_plans#filter) reads them, and what the playbook registers.
       - C(lvs_traces) is the result of C(grep -H) over the files by which a host remembers what it was. C(lvs_table) of
-        a director is a result of M(lvs.cluster.ipvs_info), C(lvs_sent) has such a result for each other director.
+        a director is a result of M(lvs.cluster.ipvs_info), C(lvs_sent) has such a result for each other director, and
+        C(lvs_left_out) for each one that C(--limit) leaves out. C(lvs_look) is set on the hosts that are meant, and
+        C(lvs_done) on those that are as described.
     type: dict
     required: true
 seealso:
@@ -67,6 +69,11 @@ _value:
     behind:
       description: For each of RV(_value.directors) sentences about directors that may send packets to it.
       type: dict
+    keeps:
+      description:
+        - For real servers that have to keep what is no longer described, sentences about directors that may send them
+          packets for it.
+      type: dict
   sample:
     active: [lb1]
     directors: {rs1: [192.0.2.21]}
@@ -75,6 +82,7 @@ _value:
     quiet: {lb1: [{address: 192.0.2.100, port: 80, protocol: tcp,
       destinations: [{destination: 192.0.2.21, destination_port: 80, weight: 0}]}]}
     behind: {rs1: []}
+    keeps: {}
 """
 
 import typing as t
@@ -87,6 +95,7 @@ from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.plain import 
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.turned import (
     active_directors,
     directors_behind,
+    kept_for,
     quiet_services,
     turned_hosts,
 )
@@ -113,6 +122,7 @@ def cluster_turned(plans: Mapping[str, t.Any], hostvars: Mapping[str, t.Any]) ->
             for name, table in tables_from_hostvars(staying, hostvars)[0].items()
         },
         "behind": {name: directors_behind(name, own, hostvars) for name, own in turned.directors.items()},
+        "keeps": kept_for(described, hostvars, turned.directors),
     }
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import pytest
 import yaml
-from drive import DIRECTORS, EXAMPLE, VIP, Run, Traffic, await_that, playbook, ssh
+from drive import DIRECTORS, EXAMPLE, VIP, Run, Traffic, active_director, await_that, playbook, ssh
 from events import REAL_SERVERS, weights
 
 DESCRIBED = yaml.safe_load((EXAMPLE.parent / "group_vars/all.yml").read_text(encoding="utf-8"))["lvs_cluster"]
@@ -87,7 +87,11 @@ def before() -> dict[str, dict[str, list[str]]]:
     return {machine: look(machine) for machine in MACHINES}
 
 
-def test_a_drained_real_server_leaves_under_traffic_without_a_failed_request_and_comes_back():
+def test_a_drained_real_server_leaves_under_traffic_without_a_failed_request_and_comes_back(tmp_path):
+    """It keeps its VIP as long as a director sends packets to it that Ansible cannot reach."""
+    active = active_director()
+    away = tmp_path / "away.yml"
+    away.write_text(yaml.safe_dump({"all": {"hosts": {active: {"ansible_port": 1}}}}), encoding="utf-8")
     drained, without = copy.deepcopy(DESCRIBED), copy.deepcopy(DESCRIBED)
     for service in drained["services"]:
         service["real_servers"] = ["rs1", {"host": "rs2", "weight": 0}]
@@ -98,6 +102,11 @@ def test_a_drained_real_server_leaves_under_traffic_without_a_failed_request_and
         assert run.code == 0, run.output
         for name in DIRECTORS:
             await_that(lambda name=name: weights(name)["192.0.2.22"] == "0", f"{name} sends rs2 nothing new")
+        run = playbook("site.yml", "--inventory", str(away), variables={"lvs_cluster": without})
+        assert run.code != 0
+        assert f"could not be brought to the described state: {active}." in run.output
+        assert f"{active} cannot be reached, and may send packets for them" in run.output
+        assert f"{VIP}/32" in ssh("rs2", "ip -brief address show dev lo")
         run = playbook("site.yml", variables={"lvs_cluster": without})
     assert run.code == 0, run.output
     assert traffic.result.failed == 0, traffic.result

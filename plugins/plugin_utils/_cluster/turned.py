@@ -3,6 +3,8 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Hosts that earlier runs made something else of than they are to be now, and what must not happen meanwhile.
 
+So it is with real servers that lose something: they keep it while a director may send them packets for it.
+
 A real server goes on serving until no director sends it packets; then it loses its VIPs, and then it becomes a
 director: with a VIP on ``lo`` it would answer what it has to forward. A director ends before it gets VIPs as a real
 server, and only as long as it holds none: whoever holds them serves, and another one has to take them first.
@@ -18,7 +20,17 @@ from dataclasses import dataclass, field
 from .capacity import Table
 from .inventory import addresses_on, hosts_from_hostvars, parse_address, variables_of
 from .mistakes import listed
-from .observed import Values, destinations_of, key_of, key_text, normal, read_table
+from .observed import (
+    ServiceKey,
+    Values,
+    described_destinations,
+    destinations_of,
+    forwarding_of,
+    key_of,
+    key_text,
+    normal,
+    read_table,
+)
 from .plain import plain
 from .table import key_options
 
@@ -132,16 +144,71 @@ def quiet_services(services: Iterable[Values], table: Table, addresses: Collecti
     return found
 
 
+def kept_for(plans: Values, hostvars: Mapping[str, Values], turning: Collection[str]) -> dict[str, list[str]]:
+    """Real servers to which a director that this run has not changed may send what is no longer described, and why.
+
+    Each ends with what it has of that when the directors are as described. ``lvs_done`` is set on hosts that are;
+    ``lvs_left_out`` of the real servers has a result of ``ipvs_info`` for each director that ``--limit`` leaves out.
+    """
+    unreachable = [
+        f"{name} cannot be reached, and may send packets for them. Make it reachable, or, if it is down, leave it out "
+        f"with --limit 'all:!{name}'."
+        for name, plan in plans.items()
+        if plan["role"] == "director" and name not in turning and _is_missing(variables_of(name, hostvars))
+    ]
+    kept = {}
+    for name, plan in plans.items():
+        looks = _looks(variables_of(name, hostvars).get("lvs_left_out"))
+        if plan["role"] == "director" or not (unreachable or looks):
+            continue
+        own = own_addresses(name, hostvars)
+        reasons = unreachable + [
+            f"{director} has {name} in {listed(map(key_text, undescribed), 'and')}. Run this without a --limit that "
+            f"leaves {director} out."
+            for director, look in looks.items()
+            if director not in turning and (undescribed := _undescribed(own, look, plans.get(director) or {}))
+        ]
+        if reasons:
+            kept[name] = reasons
+    return kept
+
+
+def _is_missing(variables: Values) -> bool:
+    """Whether this run meant to change the host, and has not."""
+    return "lvs_look" in variables and "lvs_done" not in variables
+
+
+def _looks(result: object) -> dict[str, Values]:
+    """The results of a loop over other directors, by the director."""
+    read = plain(result)
+    return {str(look.get("lvs_other")): look for look in (read.get("results") if isinstance(read, dict) else ()) or ()}
+
+
+def _undescribed(own: Collection[str], look: Values, plan: Values) -> list[ServiceKey]:
+    """The services in which a director sends packets to these addresses in another way than it should."""
+    described = {
+        (key_of(service), address, forwarding_of(service, entry))
+        for service in (plan.get("vars") or {}).get("director_services") or ()
+        for (address, _port), entry in described_destinations(service).items()
+    }
+    return [
+        key
+        for key, service in (read_table(look)[0] or {}).items()
+        if any(
+            address in own and (key, address, forwarding_of(service, entry)) not in described
+            for (address, _port), entry in destinations_of(service).items()
+        )
+    ]
+
+
 def directors_behind(name: str, addresses: Collection[str], hostvars: Mapping[str, Values]) -> list[str]:
     """Sentences about directors that may go on sending packets to this host.
 
     ``lvs_sent`` of the host has a result of ``ipvs_info`` for each other director. One that this run leaves out
     (``--limit``) and that cannot be reached is down, says who left it out. One without a table sends nothing.
     """
-    result = plain(variables_of(name, hostvars).get("lvs_sent"))
     behind = []
-    for look in (result.get("results") or ()) if isinstance(result, dict) else ():
-        director = str(look.get("lvs_other"))
+    for director, look in _looks(variables_of(name, hostvars).get("lvs_sent")).items():
         if look.get("unreachable"):
             if "lvs_look" in variables_of(director, hostvars):
                 behind.append(

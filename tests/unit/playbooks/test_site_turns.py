@@ -249,6 +249,62 @@ def test_it_stays_a_real_server_when_a_director_keeps_it(tmp_path: Path) -> None
     assert "it ends" in said
 
 
+LEFT_OUT = "See what directors that this run leaves out send to real servers"
+
+
+def limited(place: Path, *results: dict[str, t.Any], flags: tuple[str, ...] = ()) -> tuple[int, str]:
+    """The play that asks directors which --limit leaves out, and after it who keeps something."""
+    play = play_of(SITE, LEFT_OUT)
+    for task in play["tasks"]:
+        task.pop("become", None)
+    tells(place, play, *results)
+    before = [
+        on("localhost", lvs_plans=example_plans()),
+        {"hosts": "rs1", "gather_facts": False, "tasks": [facts(all_ipv4_addresses=["192.0.2.21"])]},
+    ]
+    says = {
+        "hosts": "localhost",
+        "gather_facts": False,
+        "tasks": [{"ansible.builtin.debug": {"msg": "now {{ lvs_keeps | list }}"}}],
+    }
+    return run(place, [*before, play, says], "--limit", "rs1:localhost", *flags)
+
+
+def test_a_director_that_is_left_out_is_asked_once_what_it_sends(tmp_path: Path) -> None:
+    undescribed = table(None)
+    undescribed["services"][0]["address"] = "192.0.2.99"
+    for flags in ((), ("--check",)):
+        status, said = limited(tmp_path, table(None), undescribed, flags=flags)
+        assert status == 0, said
+        assert "now ['rs1']" in said
+        assert "rs1 keep VIPs and tunnels that are no longer described: lb2 has rs1 in tcp/192.0.2.99:80." in said
+    status, said = limited(tmp_path, table(None), table(None))
+    assert status == 0, said
+    assert "now []" in said
+    assert " keep VIPs" not in said
+
+
+def test_real_servers_only_get_more_before_the_directors_and_lose_something_after_it() -> None:
+    roles = ("realserver_linux", "realserver_windows")
+    plays = [
+        "Prepare the Linux real servers",
+        "Prepare the Windows real servers",
+        LEFT_OUT,
+        "Change gateways of the Linux real servers, and take what is no longer described from them",
+        "Take what is no longer described from the Windows real servers",
+    ]
+    assert [name for name in NAMES if name in plays] == plays
+    for name, role, exclusive in zip(
+        [*plays[:2], *plays[3:]],
+        roles * 2,
+        [False] * 2 + ["{{ inventory_hostname not in hostvars['localhost']['lvs_keeps'] }}"] * 2,
+        strict=True,
+    ):
+        (given,) = [task["vars"] for task in play_of(SITE, name)["tasks"] if "ansible.builtin.include_role" in task]
+        assert given[f"{role}_exclusive"] == exclusive
+        assert (given[f"{role}_gateways"] == []) is (exclusive is False)
+
+
 def test_a_director_with_vips_where_a_real_server_has_them_is_a_standby(tmp_path: Path) -> None:
     play = play_of(PLAN, "Sort the hosts by what they will be")
     before: list[Play] = [

@@ -82,6 +82,7 @@ def test_in_a_cluster_that_stays_as_it_is_nobody_turns() -> None:
         "refusals": [],
         "quiet": {},
         "behind": {},
+        "keeps": {},
     }
 
 
@@ -212,3 +213,52 @@ def test_a_windows_real_server_is_not_looked_at() -> None:
     variables["rs1"]["lvs_traces"] = state()
     found = cluster_turned(plans, variables)
     assert (found["directors"], found["real_servers"]) == ({}, [])
+
+
+#: As example_plans describes it: rs1 by direct routing, port 80.
+DESCRIBED = {"lvs_other": "lb2", **table("192.0.2.21")}
+OTHER_WAY = {"lvs_other": "lb2", **table("192.0.2.21")}
+OTHER_WAY["services"][0]["destinations"][0]["forwarding"] = "tunnel"
+UNDESCRIBED = {"lvs_other": "lb2", **table("192.0.2.21", vip="192.0.2.99")}
+
+
+@pytest.mark.parametrize(
+    ("looks", "words"),
+    [
+        ([], ""),
+        ([DESCRIBED], ""),
+        ([UNDESCRIBED], "lb2 has rs1 in tcp/192.0.2.99:80. Run this without a --limit that leaves lb2 out."),
+        ([OTHER_WAY], f"lb2 has rs1 in tcp/{VIP}:80. Run"),
+        # Who leaves it out says that it is down; and one without a table sends nothing.
+        ([{"lvs_other": "lb2", "unreachable": True}], ""),
+        ([{"lvs_other": "lb2", "failed": True, "msg": "no ip_vs"}], ""),
+    ],
+)
+def test_a_real_server_keeps_what_a_director_that_is_left_out_sends_it(looks: list[Variables], words: str) -> None:
+    variables = cluster()
+    variables["lb1"].update(lvs_look={}, lvs_done=True)
+    for name in ("rs1", "rs2"):
+        variables[name]["lvs_left_out"] = {"results": looks}
+    keeps = cluster_turned(example_plans(), variables)["keeps"]
+    assert set(keeps) == ({"rs1"} if words else set())
+    assert not words or words in " ".join(keeps["rs1"])
+
+
+def test_real_servers_keep_what_a_director_may_send_that_cannot_be_reached() -> None:
+    variables = cluster()
+    variables["lb1"].update(lvs_look={"unreachable": True})
+    variables["lb2"].update(lvs_look={}, lvs_done=True)
+    keeps = cluster_turned(example_plans(), variables)["keeps"]
+    assert set(keeps) == {"rs1", "rs2"}
+    (reason,) = keeps["rs1"]
+    assert reason.startswith("lb1 cannot be reached, and may send packets for them.")
+    assert "--limit 'all:!lb1'" in reason
+    # A director that was a real server until now sends nothing.
+    variables["lb1"]["lvs_traces"] = traces(UNIT, "[Unit]")
+    assert cluster_turned(example_plans(), variables)["keeps"] == {}
+
+
+def test_real_servers_lose_what_is_not_described_when_every_director_that_is_meant_is_done() -> None:
+    variables = cluster()
+    variables["lb1"].update(lvs_look={}, lvs_done=True)
+    assert cluster_turned(example_plans(), variables)["keeps"] == {}
