@@ -4,9 +4,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import select
 import subprocess
+import sys
 import typing as t
 from pathlib import Path
 
@@ -177,3 +180,63 @@ def test_an_address_comes_and_goes_as_often_as_it_is_told(resource: str, address
         *("stop 0", "stop 0"),
         *("stopped", "status 3"),
     ], done.stderr
+
+
+#: The function of resource-agents 4.12.0 that scripts of heartbeat tell it something with.
+TELLS = 'ha_clustermsg() {\n\t(echo ">>>"; cat -; echo "<<<")\t| cat - >> $HA_FIFO\n}\n'
+
+
+def mended(text: str, *, back: bool = False, place: Path) -> str:
+    """What the role makes of the file of functions, or leaves when it goes."""
+    tasks = yaml.safe_load((ROLE / "tasks/heartbeat_messages.yml").read_text(encoding="utf-8"))
+    path = place / "shellfuncs"
+    path.write_text(text, encoding="utf-8")
+    play = {
+        "hosts": "localhost",
+        "gather_facts": False,
+        "vars": {**NAMES, "__director_heartbeat_functions": str(path), "__director_messages_whole": not back},
+        "tasks": tasks,
+    }
+    (place / "play.json").write_text(json.dumps([play]), encoding="utf-8")
+    command = [sys.executable, "-m", "ansible", "playbook", "-i", "localhost,", "-c", "local", "play.json"]
+    command += ["-e", f"ansible_python_interpreter={sys.executable}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=place)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return path.read_text(encoding="utf-8")
+
+
+def two_at_a_time(functions: str, place: Path) -> bytes:
+    """What heartbeat reads when one script writes a message while another one is in the middle of its own."""
+    fifo = place / "fifo"
+    fifo.unlink(missing_ok=True)
+    os.mkfifo(fifo)
+    kept = os.open(fifo, os.O_RDWR)
+
+    def script() -> subprocess.Popen[bytes]:
+        command = ["sh", "-c", f"{functions}\nha_clustermsg"]
+        return subprocess.Popen(command, stdin=subprocess.PIPE, env={**os.environ, "HA_FIFO": str(fifo)})
+
+    with script() as first:
+        assert first.stdin is not None
+        first.stdin.write(b"t=resource\n")
+        first.stdin.flush()
+        if functions == TELLS:
+            assert select.select([kept], [], [], 30)[0], "nothing came"
+        with script() as second:
+            second.communicate(b"t=ip-request-resp\n", timeout=30)
+        first.communicate(b"rsc_hold=all\n", timeout=30)
+    read = os.read(kept, 4096)
+    os.close(kept)
+    return read
+
+
+def test_a_message_to_heartbeat_is_not_mixed_with_another_one(tmp_path: Path) -> None:
+    whole = b">>>\nt=ip-request-resp\n<<<\n>>>\nt=resource\nrsc_hold=all\n<<<\n"
+    assert sorted(two_at_a_time(TELLS, tmp_path)) == sorted(whole)
+    assert two_at_a_time(TELLS, tmp_path) != whole
+    functions = mended(TELLS, place=tmp_path)
+    assert two_at_a_time(functions, tmp_path) == whole
+    assert mended(functions, place=tmp_path) == functions
+    assert mended(functions, back=True, place=tmp_path) == TELLS
+    # A package that has another one keeps it.
+    assert mended("ha_clustermsg() { :; }\n", place=tmp_path) == "ha_clustermsg() { :; }\n"
