@@ -13,7 +13,7 @@ description:
   - For the playbook C(lvs.cluster.site), from the plans of O(ignore:lvs_cluster) and what was seen on the hosts. A real
     server that becomes a director, and a director that becomes a real server, have to end as what they were first.
   - Reads no network and changes nothing.
-positional: hostvars
+positional: hostvars, directors
 options:
   _input:
     description: The plans, as P(lvs.cluster.cluster_plans#filter) gives them.
@@ -29,6 +29,11 @@ options:
         C(lvs_done) on those that are as described.
     type: dict
     required: true
+  directors:
+    description: The names of all directors, for RV(_value.keeps). Of one that cannot be reached there may be no plan.
+    type: list
+    elements: str
+    default: []
 seealso:
   - plugin: lvs.cluster.cluster_plans
     plugin_type: filter
@@ -86,7 +91,7 @@ _value:
 """
 
 import typing as t
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from ansible.errors import AnsibleFilterError
 
@@ -101,7 +106,9 @@ from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.turned import
 )
 
 
-def cluster_turned(plans: Mapping[str, t.Any], hostvars: Mapping[str, t.Any]) -> dict[str, t.Any]:
+def cluster_turned(
+    plans: Mapping[str, t.Any], hostvars: Mapping[str, t.Any], directors: Iterable[str] = ()
+) -> dict[str, t.Any]:
     described = plain(plans)
     if not isinstance(described, dict) or not isinstance(hostvars, Mapping):
         raise AnsibleFilterError("cluster_turned: it needs the plans of cluster_plans, and hostvars.")
@@ -122,7 +129,7 @@ def cluster_turned(plans: Mapping[str, t.Any], hostvars: Mapping[str, t.Any]) ->
             for name, table in tables_from_hostvars(staying, hostvars)[0].items()
         },
         "behind": {name: directors_behind(name, own, hostvars) for name, own in turned.directors.items()},
-        "keeps": kept_for(described, hostvars, turned.directors),
+        "keeps": kept_for(described, hostvars, [name for name in directors if name not in turned.directors]),
     }
 
 

@@ -23,9 +23,9 @@ from .mistakes import listed
 from .observed import (
     ServiceKey,
     Values,
-    described_destinations,
     destinations_of,
     forwarding_of,
+    is_mark,
     key_of,
     key_text,
     normal,
@@ -144,29 +144,30 @@ def quiet_services(services: Iterable[Values], table: Table, addresses: Collecti
     return found
 
 
-def kept_for(plans: Values, hostvars: Mapping[str, Values], turning: Collection[str]) -> dict[str, list[str]]:
+def kept_for(plans: Values, hostvars: Mapping[str, Values], directors: Iterable[str]) -> dict[str, list[str]]:
     """Real servers to which a director that this run has not changed may send what is no longer described, and why.
 
     Each ends with what it has of that when the directors are as described. ``lvs_done`` is set on hosts that are;
     ``lvs_left_out`` of the real servers has a result of ``ipvs_info`` for each director that ``--limit`` leaves out.
+    A director of which nothing is known has no plan, so ``directors`` names all, but for those that turn.
     """
     unreachable = [
         f"{name} cannot be reached, and may send packets for them. Make it reachable, or, if it is down, leave it out "
         f"with --limit 'all:!{name}'."
-        for name, plan in plans.items()
-        if plan["role"] == "director" and name not in turning and _is_missing(variables_of(name, hostvars))
+        for name in directors
+        if _is_missing(variables_of(name, hostvars))
     ]
     kept = {}
     for name, plan in plans.items():
-        looks = _looks(variables_of(name, hostvars).get("lvs_left_out"))
-        if plan["role"] == "director" or not (unreachable or looks):
+        if plan["role"] == "director":
             continue
-        own = own_addresses(name, hostvars)
+        looks = _looks(variables_of(name, hostvars).get("lvs_left_out"))
+        own = own_addresses(name, hostvars) if looks else []
         reasons = unreachable + [
-            f"{director} has {name} in {listed(map(key_text, undescribed), 'and')}. Run this without a --limit that "
-            f"leaves {director} out."
+            f"{director} has {name} in {listed(map(key_text, keys), 'and')}. Run this without a --limit that leaves "
+            f"{director} out."
             for director, look in looks.items()
-            if director not in turning and (undescribed := _undescribed(own, look, plans.get(director) or {}))
+            if (keys := _undescribed(own, look, plan["vars"]))
         ]
         if reasons:
             kept[name] = reasons
@@ -184,21 +185,27 @@ def _looks(result: object) -> dict[str, Values]:
     return {str(look.get("lvs_other")): look for look in (read.get("results") if isinstance(read, dict) else ()) or ()}
 
 
-def _undescribed(own: Collection[str], look: Values, plan: Values) -> list[ServiceKey]:
-    """The services in which a director sends packets to these addresses in another way than it should."""
-    described = {
-        (key_of(service), address, forwarding_of(service, entry))
-        for service in (plan.get("vars") or {}).get("director_services") or ()
-        for (address, _port), entry in described_destinations(service).items()
-    }
+def _undescribed(own: Collection[str], look: Values, wanted: Values) -> list[ServiceKey]:
+    """The services in which a director sends a real server what that is not to have, by the real server's own plan."""
     return [
         key
         for key, service in (read_table(look)[0] or {}).items()
-        if any(
-            address in own and (key, address, forwarding_of(service, entry)) not in described
-            for (address, _port), entry in destinations_of(service).items()
-        )
+        for (address, _port), entry in destinations_of(service).items()
+        if address in own and not _takes(wanted, own, key, forwarding_of(service, entry))
     ]
+
+
+def _takes(wanted: Values, own: Collection[str], key: ServiceKey, forwarding: str) -> bool:
+    """Whether a real server with this plan takes what is forwarded so. Of a mark it is not known which VIPs it has."""
+    vips = {normal(vip) for vip in wanted.get("realserver_linux_vips") or wanted.get("realserver_windows_vips") or ()}
+    if forwarding == "nat":
+        # Without a gateway where directors translate the source, too. That of a Windows host nobody changes.
+        listeners = {normal(one["address"]) for one in wanted.get("realserver_linux_listeners", ())}
+        is_windows = "realserver_windows_vips" in wanted
+        return is_windows or bool(wanted.get("realserver_linux_gateways")) or not listeners.isdisjoint({*own} - vips)
+    if forwarding == "tunnel" and not wanted.get("realserver_linux_tunnels"):
+        return False
+    return bool(vips) if is_mark(key) else key[1] in vips
 
 
 def directors_behind(name: str, addresses: Collection[str], hostvars: Mapping[str, Values]) -> list[str]:

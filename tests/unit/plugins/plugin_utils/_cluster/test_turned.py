@@ -215,50 +215,79 @@ def test_a_windows_real_server_is_not_looked_at() -> None:
     assert (found["directors"], found["real_servers"]) == ({}, [])
 
 
-#: As example_plans describes it: rs1 by direct routing, port 80.
-DESCRIBED = {"lvs_other": "lb2", **table("192.0.2.21")}
-OTHER_WAY = {"lvs_other": "lb2", **table("192.0.2.21")}
-OTHER_WAY["services"][0]["destinations"][0]["forwarding"] = "tunnel"
-UNDESCRIBED = {"lvs_other": "lb2", **table("192.0.2.21", vip="192.0.2.99")}
+def left_out(vip: str = VIP, forwarding: str = "direct", **key: object) -> Variables:
+    """What lb2, which --limit leaves out, sends to rs1."""
+    found: Variables = {"lvs_other": "lb2", **table("192.0.2.21", vip=vip)}
+    found["services"][0].update(key)
+    found["services"][0]["destinations"][0]["forwarding"] = forwarding
+    return found
+
+
+OWN_PORT = {"address": "192.0.2.21", "port": 80, "protocol": "tcp"}
+MARKED = left_out(fwmark=7, family="ipv4")
+NAT = left_out("192.0.2.99", "nat")
 
 
 @pytest.mark.parametrize(
-    ("looks", "words"),
+    ("look", "plan", "service"),
     [
-        ([], ""),
-        ([DESCRIBED], ""),
-        ([UNDESCRIBED], "lb2 has rs1 in tcp/192.0.2.99:80. Run this without a --limit that leaves lb2 out."),
-        ([OTHER_WAY], f"lb2 has rs1 in tcp/{VIP}:80. Run"),
+        (left_out(), {}, ""),
+        (left_out("192.0.2.99"), {}, "tcp/192.0.2.99:80"),
+        # By a tunnel that is no longer described, or one that is.
+        (left_out(forwarding="tunnel"), {}, f"tcp/{VIP}:80"),
+        (left_out(forwarding="tunnel"), {"realserver_linux_tunnels": [{"type": "ipip"}]}, ""),
+        (MARKED, {}, ""),
+        (MARKED, {"realserver_linux_vips": []}, "mark 7"),
+        (NAT, {}, "tcp/192.0.2.99:80"),
+        (NAT, {"realserver_linux_gateways": ["192.0.2.10"]}, ""),
+        # The director puts its own address into the place of the client's.
+        (NAT, {"realserver_linux_listeners": [OWN_PORT]}, ""),
         # Who leaves it out says that it is down; and one without a table sends nothing.
-        ([{"lvs_other": "lb2", "unreachable": True}], ""),
-        ([{"lvs_other": "lb2", "failed": True, "msg": "no ip_vs"}], ""),
+        ({"lvs_other": "lb2", "unreachable": True}, {}, ""),
+        ({"lvs_other": "lb2", "failed": True, "msg": "no ip_vs"}, {}, ""),
     ],
 )
-def test_a_real_server_keeps_what_a_director_that_is_left_out_sends_it(looks: list[Variables], words: str) -> None:
-    variables = cluster()
+def test_a_real_server_keeps_what_a_director_that_is_left_out_sends_it(
+    look: Variables, plan: Variables, service: str
+) -> None:
+    variables, plans = cluster(), example_plans()
     variables["lb1"].update(lvs_look={}, lvs_done=True)
+    plans["rs1"]["vars"].update(plan)
     for name in ("rs1", "rs2"):
-        variables[name]["lvs_left_out"] = {"results": looks}
-    keeps = cluster_turned(example_plans(), variables)["keeps"]
-    assert set(keeps) == ({"rs1"} if words else set())
-    assert not words or words in " ".join(keeps["rs1"])
+        variables[name]["lvs_left_out"] = {"results": [look]}
+    # A host at which nobody looked has no plan.
+    del plans["lb2"]
+    keeps = cluster_turned(plans, variables, ["lb1", "lb2"])["keeps"]
+    assert keeps == ({"rs1": [LEFT_OUT.format(service)]} if service else {})
+
+
+LEFT_OUT = "lb2 has rs1 in {}. Run this without a --limit that leaves lb2 out."
+
+
+def test_a_windows_real_server_keeps_its_vip_and_has_a_gateway_of_its_own() -> None:
+    variables, plans = cluster(), example_plans()
+    plans["rs1"] = {"role": "realserver_windows", "vars": {"realserver_windows_vips": [VIP]}}
+    for look, kept in ((left_out(), False), (NAT, False), (left_out("192.0.2.99"), True)):
+        variables["rs1"]["lvs_left_out"] = {"results": [look]}
+        assert ("rs1" in cluster_turned(plans, variables, ["lb1", "lb2"])["keeps"]) is kept
 
 
 def test_real_servers_keep_what_a_director_may_send_that_cannot_be_reached() -> None:
-    variables = cluster()
+    variables, plans = cluster(), example_plans()
     variables["lb1"].update(lvs_look={"unreachable": True})
     variables["lb2"].update(lvs_look={}, lvs_done=True)
-    keeps = cluster_turned(example_plans(), variables)["keeps"]
+    del plans["lb1"]
+    keeps = cluster_turned(plans, variables, ["lb1", "lb2"])["keeps"]
     assert set(keeps) == {"rs1", "rs2"}
     (reason,) = keeps["rs1"]
     assert reason.startswith("lb1 cannot be reached, and may send packets for them.")
     assert "--limit 'all:!lb1'" in reason
     # A director that was a real server until now sends nothing.
     variables["lb1"]["lvs_traces"] = traces(UNIT, "[Unit]")
-    assert cluster_turned(example_plans(), variables)["keeps"] == {}
+    assert cluster_turned(example_plans(), variables, ["lb1", "lb2"])["keeps"] == {}
 
 
 def test_real_servers_lose_what_is_not_described_when_every_director_that_is_meant_is_done() -> None:
     variables = cluster()
     variables["lb1"].update(lvs_look={}, lvs_done=True)
-    assert cluster_turned(example_plans(), variables)["keeps"] == {}
+    assert cluster_turned(example_plans(), variables, ["lb1", "lb2"])["keeps"] == {}
