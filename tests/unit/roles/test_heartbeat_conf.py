@@ -150,6 +150,7 @@ def test_a_killed_heartbeat_gives_its_addresses_up_before_it_comes_back() -> Non
     # The one that started itself anew does not stay behind, and systemd starts another one.
     assert "ExecStop=\nExecStop=" in text
     assert "heartbeat -k; ! pkill -KILL -x heartbeat" in text
+    assert "\nKillSignal=SIGKILL\n" in text
     assert "ExecReload=/usr/libexec/heartbeat/heartbeat -r" in text
 
 
