@@ -155,9 +155,11 @@ def test_the_table_is_the_described_one_and_keepalived_knows_the_vips_only():
         assert modes == [
             ". root root 755",
             "director.json root root 600",
+            "drain root root 755",
             "restore-table root root 755",
             "table.json root root 600",
             "table.rules root root 600",
+            "yield root root 600",
         ]
         assert ssh(name, "cat /etc/lvs-cluster/table.rules").splitlines() == [*WEB, *WEB6]
         assert (
