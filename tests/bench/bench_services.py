@@ -84,7 +84,7 @@ def main() -> None:
                 SSH_CONFIG,
                 "rs1",
                 (
-                    "timeout 600 tcpdump -lnni eth0 -tt"
+                    "timeout 3600 tcpdump -lnni eth0 -tt"
                     f" 'tcp[tcpflags] == tcp-syn and dst port 8000 and src host 192.0.2.1{active[-1]}' 2>/dev/null"
                 ),
             ],
