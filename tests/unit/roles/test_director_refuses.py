@@ -85,3 +85,51 @@ def test_a_program_that_others_could_change_or_that_its_user_cannot_run_is_named
     said = run(tmp_path, "programs.yml", check_by(str(program)))
     assert words in said
     assert "belong to root" in said
+
+
+MARKED = {"name": "marked", "fwmark": 3, "real_servers": []}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (
+            [
+                {"name": "nowhere"},
+                {"name": "portless", "address": "192.0.2.101"},
+                {"name": "empty", "address": "", "port": 80},
+                {"name": "unmarked", "fwmark": 0},
+            ],
+            "says neither address and port nor fwmark for nowhere, unmarked, empty, portless: give",
+        ),
+        (
+            [
+                {**MARKED, "name": "without", "check": {"type": "tcp"}},
+                {**SERVICE, "name": "every", "port": 0, "check": {"type": "http", "port": None}},
+            ],
+            "says for without, every no port of the check",
+        ),
+        ([], ""),
+    ],
+)
+def test_services_without_a_key_and_checks_without_a_port_are_all_named(
+    tmp_path: Path, wrong: list[dict[str, t.Any]], words: str
+) -> None:
+    right = [
+        SERVICE,
+        {**SERVICE, "name": "checked", "check": {"type": "tcp"}},
+        {**MARKED, "check": {"type": "tcp", "port": 80}},
+        {**MARKED, "name": "pinged", "check": {"type": "ping"}},
+        {**SERVICE, "name": "all", "port": 0, "check": {"type": "tcp", "port": 80}},
+    ]
+    given = {
+        "director_services": [*right, *({"real_servers": [], **one} for one in wrong)],
+        "director_vips": [{"address": "192.0.2.100", "prefix": 32, "interface": "eth0"}],
+        "director_failover": "none",
+        "director_health_checks": "none",
+        "ansible_facts": {"os_family": "Debian", "distribution": "Debian"},
+        "role_path": str(ROLE),
+    }
+    said = run(tmp_path, "preflight.yml", given)
+    assert words in said
+    assert bool(said) is bool(words)
