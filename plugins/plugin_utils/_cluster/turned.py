@@ -3,11 +3,11 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Hosts that earlier runs made something else of than they are to be now, and what must not happen meanwhile.
 
-So it is with real servers that lose something: they keep it while a director may send them packets for it.
-
 A real server goes on serving until no director sends it packets; then it loses its VIPs, and then it becomes a
 director: with a VIP on ``lo`` it would answer what it has to forward. A director ends before it gets VIPs as a real
 server, and only as long as it holds none: whoever holds them serves, and another one has to take them first.
+
+A real server that stays one keeps what is no longer described while a director may send it packets for that.
 """
 
 from __future__ import annotations
