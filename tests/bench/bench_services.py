@@ -98,7 +98,8 @@ def main() -> None:
             second = site(5)
             time.sleep(WATCHED)
         ssh("rs1", "pkill tcpdump")
-        seen = [float(line.split()[0]) for line in watch.communicate()[0].splitlines()]
+        # Told to end, tcpdump may leave an empty line.
+        seen = [float(line.split()[0]) for line in watch.communicate()[0].splitlines() if line.strip()]
         print(f"site with one weight changed, reload on both directors: {second.seconds:.0f} s, {curl}")
         begin, end = int(seen[0]), int(seen[-1])
         counts = [
