@@ -4,259 +4,54 @@
 
 from __future__ import annotations
 
-import typing as t
-
 import pytest
 
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.findings import cluster_findings
-from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.observations import observations_from_hostvars
-from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.probe import probe_connections
 from ansible_collections.lvs.cluster.tests.unit.plugins.plugin_utils._cluster.example import (
-    DIRECTORS,
     MACS,
-    REAL_SERVERS,
     VIP,
     VIP6,
     example_plans,
     service,
 )
-from ansible_collections.lvs.cluster.tests.unit.plugins.plugin_utils._cluster.healthy import observe as observe_healthy
-
-Observations = dict[str, t.Any]
-Break = t.Callable[[Observations], None]
-WEB, WEB6 = 0, 1
-RS1, RS1_6, RS2, RS2_6 = "192.0.2.21", "2001:db8:2::21", "192.0.2.22", "2001:db8:2::22"
-
-
-def observe(plans: t.Any) -> Observations:
-    return observe_healthy(plans, [*DIRECTORS, *REAL_SERVERS])
-
-
-def look(seen: Observations, name: str) -> t.Any:
-    return seen["hosts"][name]["host"]
-
-
-def remove_address(*addresses: str, on: str) -> Break:
-    def apply(seen: Observations) -> None:
-        found = look(seen, on)
-        found["addresses"] = [entry for entry in found["addresses"] if entry["address"] not in addresses]
-
-    return apply
-
-
-def add_address(address: str, on: str, interface: str = "eth0", prefix: int = 32) -> Break:
-    def apply(seen: Observations) -> None:
-        look(seen, on)["addresses"].append({"address": address, "prefix": prefix, "interface": interface})
-
-    return apply
-
-
-def change_address(address: str, on: str, **changes: object) -> Break:
-    def apply(seen: Observations) -> None:
-        next(entry for entry in look(seen, on)["addresses"] if entry["address"] == address).update(changes)
-
-    return apply
-
-
-def stop_keepalived(on: str) -> Break:
-    def apply(seen: Observations) -> None:
-        look(seen, on)["services"]["keepalived"]["active"] = False
-
-    return apply
-
-
-def set_interface(on: str, **changes: object) -> Break:
-    def apply(seen: Observations) -> None:
-        look(seen, on)["interfaces"][1].update(changes)
-
-    return apply
-
-
-def run_kube_proxy(on: str) -> Break:
-    def apply(seen: Observations) -> None:
-        look(seen, on)["interfaces"].append({"name": "kube-ipvs0", "addresses": []})
-
-    return apply
-
-
-def set_look(on: str, **changes: object) -> Break:
-    def apply(seen: Observations) -> None:
-        look(seen, on).update(changes)
-
-    return apply
-
-
-def hide(on: str, method: str) -> Break:
-    return set_look(on, hidden=[{"address": vip, "method": method} for vip in (VIP, VIP6)])
-
-
-def listen(on: str, *addresses: str, port: int = 80) -> Break:
-    def apply(seen: Observations) -> None:
-        found = look(seen, on)
-        found["listeners"] = [entry for entry in found["listeners"] if entry["port"] != port]
-        found["listeners"] += [{"address": address, "port": port, "protocol": "tcp"} for address in addresses]
-
-    return apply
-
-
-def flush(on: str) -> Break:
-    def apply(seen: Observations) -> None:
-        for table in ("ipvs", "ipvs_after"):
-            seen["hosts"][on][table] = {"services": []}
-
-    return apply
-
-
-def tables(seen: Observations, *hosts: str) -> t.Iterator[t.Any]:
-    for host in hosts:
-        for table in ("ipvs", "ipvs_after"):
-            yield seen["hosts"][host][table]["services"]
-
-
-def take_out(*addresses: str, on: t.Sequence[str] = ("lb1", "lb2")) -> Break:
-    """What keepalived does with a real server whose check fails; with the last one the sorry server comes in."""
-
-    def apply(seen: Observations) -> None:
-        for services in tables(seen, *on):
-            for each in services:
-                each["destinations"] = [d for d in each["destinations"] if d["destination"] not in addresses]
-
-    return apply
-
-
-def put_in(address: str, on: t.Sequence[str] = ("lb1", "lb2"), number: int = WEB) -> Break:
-    def apply(seen: Observations) -> None:
-        for connections, services in zip((0, 20) * len(on), tables(seen, *on), strict=True):
-            services[number]["destinations"].append(
-                {
-                    "destination": address,
-                    "destination_port": 80,
-                    "forwarding": "direct",
-                    "weight": 1,
-                    "counters": {"connections": connections},
-                }
-            )
-
-    return apply
-
-
-def change_service(on: str, number: int = WEB, **changes: object) -> Break:
-    def apply(seen: Observations) -> None:
-        for services in tables(seen, on):
-            services[number].update(changes)
-
-    return apply
-
-
-def change_destination(on: str, address: str, **changes: object) -> Break:
-    def apply(seen: Observations) -> None:
-        for services in tables(seen, on):
-            for each in services:
-                for destination in each["destinations"]:
-                    if destination["destination"] == address:
-                        destination.update(changes)
-
-    return apply
-
-
-def move_vips_to_lb2(seen: Observations) -> None:
-    """A failover, with the probe's traffic going through lb2."""
-    moved = [entry for entry in look(seen, "lb1")["addresses"] if entry["address"] in (VIP, VIP6)]
-    look(seen, "lb2")["addresses"] += moved
-    remove_address(VIP, VIP6, on="lb1")(seen)
-    hosts = seen["hosts"]
-    hosts["lb2"]["ipvs_after"], hosts["lb1"]["ipvs_after"] = hosts["lb1"]["ipvs_after"], hosts["lb1"]["ipvs"]
-    answer(MACS["lb2"])(seen)
-    believe(MACS["lb2"])(seen)
-
-
-def unreachable(name: str) -> Break:
-    def apply(seen: Observations) -> None:
-        seen["hosts"][name] = {"unreachable": True}
-
-    return apply
-
-
-def answer(*macs: str) -> Break:
-    def apply(seen: Observations) -> None:
-        seen["probe"]["neighbours"] = {vip: sorted(macs) for vip in seen["probe"]["neighbours"]}
-
-    return apply
-
-
-def believe(*macs: str) -> Break:
-    def apply(seen: Observations) -> None:
-        seen["probe"]["cached"] = {vip: list(macs) for vip in seen["probe"]["cached"]}
-
-    return apply
-
-
-def silence(*vips: str) -> Break:
-    def apply(seen: Observations) -> None:
-        seen["probe"]["neighbours"].update({vip: [] for vip in vips})
-
-    return apply
-
-
-def connect(succeeded: int, numbers: t.Sequence[int] = (WEB, WEB6), error: str | None = "timed out") -> Break:
-    def apply(seen: Observations) -> None:
-        for number in numbers:
-            seen["probe"]["connections"][number].update(succeeded=succeeded, error=error)
-
-    return apply
-
-
-def count(address: str, connections: int, on: str = "lb1") -> Break:
-    def apply(seen: Observations) -> None:
-        for each in seen["hosts"][on]["ipvs_after"]["services"]:
-            for destination in each["destinations"]:
-                if destination["destination"] == address:
-                    destination["counters"]["connections"] = connections
-
-    return apply
-
-
-def count_nothing(number: int) -> Break:
-    def apply(seen: Observations) -> None:
-        hosts = seen["hosts"]
-        hosts["lb1"]["ipvs_after"]["services"][number] = hosts["lb1"]["ipvs"]["services"][number]
-
-    return apply
-
-
-def add_service(on: str, **keys: object) -> Break:
-    def apply(seen: Observations) -> None:
-        for services in tables(seen, on):
-            services.append({"protocol": "tcp", "address": VIP, "port": 443, "destinations": [], **keys})
-
-    return apply
-
-
-def remove_service(on: str, number: int) -> Break:
-    def apply(seen: Observations) -> None:
-        for services in tables(seen, on):
-            del services[number]
-
-    return apply
-
-
-def no_probe(seen: Observations) -> None:
-    seen["probe"] = None
-
-
-def set_ipvs(on: str, result: object) -> Break:
-    def apply(seen: Observations) -> None:
-        seen["hosts"][on].update(ipvs=result, ipvs_after=result)
-
-    return apply
-
-
-def forget(name: str) -> Break:
-    def apply(seen: Observations) -> None:
-        del seen["hosts"][name]
-
-    return apply
-
+from ansible_collections.lvs.cluster.tests.unit.plugins.plugin_utils._cluster.faults import (
+    RS1,
+    RS1_6,
+    RS2,
+    RS2_6,
+    WEB,
+    WEB6,
+    Break,
+    Observations,
+    add_address,
+    add_service,
+    answer,
+    believe,
+    change_address,
+    change_destination,
+    change_service,
+    connect,
+    count,
+    count_nothing,
+    flush,
+    forget,
+    hide,
+    listen,
+    move_vips_to_lb2,
+    no_probe,
+    observe,
+    put_in,
+    remove_address,
+    remove_service,
+    run_kube_proxy,
+    set_interface,
+    set_ipvs,
+    set_look,
+    silence,
+    stop_keepalived,
+    take_out,
+    unreachable,
+)
 
 #: A name, what is broken, and (host, words) of each finding. The first dozen are those of an operator's drill.
 CASES: list[tuple[str, list[Break], list[tuple[str, str]]]] = [
@@ -690,126 +485,6 @@ def test_other_clusters(
     assert len(found) == len(expected), found
 
 
-#: health_checks is none, so the modules own the table: what is broken, findings with words of the remedy.
-UNCHECKED: list[tuple[str, list[Break], list[tuple[str, str, str]]]] = [
-    ("healthy", [], []),
-    (
-        "keepalived stopped on the standby, the table stays",
-        [stop_keepalived("lb2")],
-        [("lb2", "keepalived is not running", "systemctl start keepalived")],
-    ),
-    (
-        "table flushed",
-        [flush("lb1"), connect(0)],
-        [("lb1", "none of the described services", "Run site.yml again, or systemctl restart lvs-cluster-table")],
-    ),
-    (
-        "drained",
-        [change_destination("lb1", RS2, weight=0), count(RS2, 0)],
-        [
-            (
-                "lb1",
-                f"other weights than described in its table: weight of rs2 ({RS2}:80) is 0 instead of 1",
-                "ipvs_dest",
-            )
-        ],
-    ),
-    (
-        "another weight",
-        [change_destination("lb2", RS2_6, weight=5)],
-        [("lb2", f"weight of rs2 ([{RS2_6}]:80) is 5 instead of 1", "ipvs_dest")],
-    ),
-    (
-        "a destination missing everywhere is no failed check",
-        [take_out(RS1)],
-        [
-            ("lb1", f"destination {RS1}:80 (rs1) is missing", "Run site.yml again."),
-            ("lb2", f"destination {RS1}:80 (rs1) is missing", "Run site.yml again."),
-        ],
-    ),
-    (
-        "a service missing",
-        [remove_service("lb2", WEB6)],
-        [("lb2", "web6 (tcp/[2001:db8:2::100]:80) is not as described in its table: it is missing", "site.yml")],
-    ),
-    (
-        "drained and more",
-        [change_destination("lb2", RS2, weight=0), change_service("lb2", scheduler="rr")],
-        [("lb2", "other weights", "ipvs_dest"), ("lb2", "scheduler is rr instead of wlc", "Run site.yml again.")],
-    ),
-    ("a service that is not described", [add_service("lb1")], [("lb1", "not described", "which removes it")]),
-    (
-        "the unit is disabled",
-        [set_look("lb2", services={"keepalived": {"active": True, "enabled": True}})],
-        [("lb2", "does not come back at boot", "site.yml")],
-    ),
-    (
-        "the unit failed",
-        [
-            set_look(
-                "lb1",
-                services={
-                    "keepalived": {"active": True, "enabled": True},
-                    "lvs-cluster-table": {"active": False, "enabled": True},
-                },
-            )
-        ],
-        [("lb1", "is not active", "journalctl -u lvs-cluster-table")],
-    ),
-]
-
-
-@pytest.mark.parametrize(("breaks", "expected"), [pytest.param(*case[1:], id=case[0]) for case in UNCHECKED])
-def test_without_health_checks_the_modules_own_the_table(
-    breaks: list[Break], expected: list[tuple[str, str, str]]
-) -> None:
-    plans = example_plans(health_checks="none")
-    seen = observe(plans)
-    for apply in breaks:
-        apply(seen)
-    found = cluster_findings(plans, seen)
-    assert [finding["host"] for finding in found] == [host for host, words, remedy in expected], found
-    for finding, (_host, words, remedy) in zip(found, expected, strict=True):
-        assert words in finding["found"]
-        assert remedy in finding["remedy"]
-        assert "systemctl restart keepalived" not in finding["remedy"]
-        assert "health check" not in finding["cause"]
-
-
-BOOT = (
-    "-A -t 192.0.2.100:80 -s wlc",
-    f"-a -t 192.0.2.100:80 -r {RS1}:80 -g -w 1",
-    f"-a -t 192.0.2.100:80 -r {RS2}:80 -g -w 0",
-    "-A -t [2001:db8:2::100]:80 -s wlc",
-    f"-a -t [2001:db8:2::100]:80 -r [{RS1_6}]:80 -g -w 1",
-    f"-a -t [2001:db8:2::100]:80 -r [{RS2_6}]:80 -g -w 1",
-)
-
-
-@pytest.mark.parametrize(
-    ("lines", "lacking"),
-    [
-        (list(BOOT), []),
-        (list(BOOT[:3]), ["After a reboot its IPVS table lacks web6."]),
-        ([line for line in BOOT if f"-r {RS1}:" not in line], ["After a reboot its IPVS table lacks rs1 of web."]),
-        (None, ["After a reboot its IPVS table lacks web and web6."]),
-    ],
-)
-def test_the_table_of_the_boot_has_all_but_the_weights_as_described(lines: object, lacking: list[str]) -> None:
-    plans = example_plans(health_checks="none")
-    seen = observe(plans)
-    set_look("lb2", files={"/etc/lvs-cluster/table.rules": lines})(seen)
-    assert [finding["found"] for finding in cluster_findings(plans, seen)] == lacking
-
-
-def test_a_drain_is_called_a_drain() -> None:
-    plans = example_plans(health_checks="none")
-    seen = observe(plans)
-    change_destination("lb1", RS2, weight=0)(seen)
-    (finding,) = cluster_findings(plans, seen)
-    assert "drained it (weight 0)" in finding["cause"]
-
-
 def test_a_host_without_a_plan_that_cannot_be_reached_is_named_too() -> None:
     plans = example_plans()
     seen = observe(plans)
@@ -826,81 +501,3 @@ def test_missing_observations_are_findings(observations: Observations) -> None:
 
 def test_an_empty_cluster_has_no_findings() -> None:
     assert cluster_findings({}, {}) == []
-
-
-@pytest.mark.parametrize(
-    ("changes", "count"),
-    [
-        ({}, 10),
-        ({"real_servers": [{"host": "rs1", "weight": 1}, {"host": "rs2", "weight": 9}]}, 30),
-        ({"real_servers": [{"host": "rs1", "weight": 1}, {"host": "rs2", "weight": 999}]}, 200),
-        ({"persistence": 300}, 5),
-        ({"scheduler": "sh"}, 5),
-    ],
-)
-def test_the_probe_connects_often_enough_that_every_weight_is_due_some(changes: dict[str, object], count: int) -> None:
-    director = example_plans(service(**changes))["lb1"]["vars"]
-    assert probe_connections(director) == [{"address": VIP, "port": 80, "count": count}]
-
-
-def test_a_datagram_says_its_protocol_and_sctp_is_left_out() -> None:
-    udp, sctp = (example_plans(service(protocol=name, check={"type": "none"})) for name in ("udp", "sctp"))
-    expected = {"address": VIP, "port": 80, "count": 5, "protocol": "udp"}
-    assert probe_connections(udp["lb1"]["vars"]) == [expected]
-    assert probe_connections(sctp["lb1"]["vars"]) == []
-
-
-def test_observations_are_taken_from_what_verify_registers() -> None:
-    plans = example_plans()
-    seen = observe(plans)
-    hostvars: dict[str, dict[str, t.Any]] = {
-        name: {
-            "lvs_host": {"changed": False, "host": each["host"]},
-            "lvs_table": {"changed": False, **each["ipvs"]} if "ipvs" in each else {"skipped": True},
-            "lvs_table_after": {"changed": False, **each["ipvs_after"]} if "ipvs_after" in each else {"skipped": True},
-        }
-        for name, each in seen["hosts"].items()
-    }
-    hostvars["client"] = {"lvs_probe": {"changed": False, **seen["probe"]}}
-    assert cluster_findings(plans, observations_from_hostvars(plans, hostvars, "client")) == []
-    hostvars["rs1"] = {}
-    hostvars["lb2"]["lvs_host"] = {"unreachable": True, "msg": "timed out"}
-    hostvars["client"] = {"lvs_probe": {"unreachable": True}}
-    found = cluster_findings(plans, observations_from_hostvars(plans, hostvars, "client"))
-    assert [finding["host"] for finding in found] == ["lb2", "rs1", "localhost"]
-
-
-def test_a_director_that_has_no_plan_because_it_cannot_be_reached_is_observed_as_unreachable() -> None:
-    plans = example_plans()
-    del plans["lb2"]
-    hostvars: dict[str, dict[str, t.Any]] = {"lb2": {"lvs_look": {"unreachable": True}}}
-    observations = observations_from_hostvars(plans, hostvars, None, ["lb1", "lb2", "rs1", "rs2"])
-    assert observations["hosts"]["lb2"] == {"unreachable": True}
-    assert "lb2" in [finding["host"] for finding in cluster_findings(plans, observations)]
-
-
-#: What arp_hide said in check mode of a real server with another system, and what is found there.
-ELSEWHERE: list[tuple[dict[str, object], list[str]]] = [
-    ({"changed": False, "operations": []}, []),
-    (
-        {"changed": True, "operations": ["cp /dev/stdin /etc/rc.conf", "/sbin/ifconfig lo0 …"]},
-        ["Its VIPs are not as described: site.yml would run cp /dev/stdin /etc/rc.conf (and 1 more)."],
-    ),
-    ({"failed": True, "msg": "Python is too old."}, ["It could not be seen whether its VIPs are as described."]),
-]
-
-
-@pytest.mark.parametrize(("result", "found"), ELSEWHERE)
-def test_on_other_systems_than_linux_only_the_vips_are_compared(result: dict[str, object], found: list[str]) -> None:
-    plans = example_plans()
-    seen = observe(plans)
-    looks = {"rs1": {"skipped": True, "changed": False}}
-    hostvars: dict[str, dict[str, t.Any]] = {
-        name: {"lvs_host": looks.get(name, {"host": host["host"]}), "lvs_table": host.get("ipvs")}
-        | ({"lvs_table_after": host.get("ipvs_after")})
-        for name, host in seen["hosts"].items()
-    }
-    hostvars["rs1"] = {"lvs_host": looks["rs1"], "lvs_arp_hide": result}
-    hostvars["client"] = {"lvs_probe": {"changed": False, **seen["probe"]}}
-    findings = cluster_findings(plans, observations_from_hostvars(plans, hostvars, "client"))
-    assert [(finding["host"], finding["found"]) for finding in findings] == [("rs1", words) for words in found]

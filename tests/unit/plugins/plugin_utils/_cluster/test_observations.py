@@ -1,0 +1,70 @@
+# SPDX-FileCopyrightText: 2026 The lvs.cluster contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What verify registers of each host becomes what findings are made of."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.findings import cluster_findings
+from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.observations import observations_from_hostvars
+from ansible_collections.lvs.cluster.tests.unit.plugins.plugin_utils._cluster.example import example_plans
+from ansible_collections.lvs.cluster.tests.unit.plugins.plugin_utils._cluster.faults import observe
+
+
+def test_observations_are_taken_from_what_verify_registers() -> None:
+    plans = example_plans()
+    seen = observe(plans)
+    hostvars: dict[str, dict[str, t.Any]] = {
+        name: {
+            "lvs_host": {"changed": False, "host": each["host"]},
+            "lvs_table": {"changed": False, **each["ipvs"]} if "ipvs" in each else {"skipped": True},
+            "lvs_table_after": {"changed": False, **each["ipvs_after"]} if "ipvs_after" in each else {"skipped": True},
+        }
+        for name, each in seen["hosts"].items()
+    }
+    hostvars["client"] = {"lvs_probe": {"changed": False, **seen["probe"]}}
+    assert cluster_findings(plans, observations_from_hostvars(plans, hostvars, "client")) == []
+    hostvars["rs1"] = {}
+    hostvars["lb2"]["lvs_host"] = {"unreachable": True, "msg": "timed out"}
+    hostvars["client"] = {"lvs_probe": {"unreachable": True}}
+    found = cluster_findings(plans, observations_from_hostvars(plans, hostvars, "client"))
+    assert [finding["host"] for finding in found] == ["lb2", "rs1", "localhost"]
+
+
+def test_a_director_that_has_no_plan_because_it_cannot_be_reached_is_observed_as_unreachable() -> None:
+    plans = example_plans()
+    del plans["lb2"]
+    hostvars: dict[str, dict[str, t.Any]] = {"lb2": {"lvs_look": {"unreachable": True}}}
+    observations = observations_from_hostvars(plans, hostvars, None, ["lb1", "lb2", "rs1", "rs2"])
+    assert observations["hosts"]["lb2"] == {"unreachable": True}
+    assert "lb2" in [finding["host"] for finding in cluster_findings(plans, observations)]
+
+
+#: What arp_hide said in check mode of a real server with another system, and what is found there.
+ELSEWHERE: list[tuple[dict[str, object], list[str]]] = [
+    ({"changed": False, "operations": []}, []),
+    (
+        {"changed": True, "operations": ["cp /dev/stdin /etc/rc.conf", "/sbin/ifconfig lo0 …"]},
+        ["Its VIPs are not as described: site.yml would run cp /dev/stdin /etc/rc.conf (and 1 more)."],
+    ),
+    ({"failed": True, "msg": "Python is too old."}, ["It could not be seen whether its VIPs are as described."]),
+]
+
+
+@pytest.mark.parametrize(("result", "found"), ELSEWHERE)
+def test_on_other_systems_than_linux_only_the_vips_are_compared(result: dict[str, object], found: list[str]) -> None:
+    plans = example_plans()
+    seen = observe(plans)
+    looks = {"rs1": {"skipped": True, "changed": False}}
+    hostvars: dict[str, dict[str, t.Any]] = {
+        name: {"lvs_host": looks.get(name, {"host": host["host"]}), "lvs_table": host.get("ipvs")}
+        | ({"lvs_table_after": host.get("ipvs_after")})
+        for name, host in seen["hosts"].items()
+    }
+    hostvars["rs1"] = {"lvs_host": looks["rs1"], "lvs_arp_hide": result}
+    hostvars["client"] = {"lvs_probe": {"changed": False, **seen["probe"]}}
+    findings = cluster_findings(plans, observations_from_hostvars(plans, hostvars, "client"))
+    assert [(finding["host"], finding["found"]) for finding in findings] == [("rs1", words) for words in found]
