@@ -94,6 +94,8 @@ class Fault:
     unharmed: bool = False
     #: Whether the directors hear nothing of each other, both alive: heartbeat gives the VIPs up when they meet again.
     parts: bool = False
+    #: Seconds for which it goes on once the VIP answers: longer than any gap that is yet to come.
+    lasts: float = 2
 
 
 def _boot_both(active: str, standby: str) -> None:
@@ -129,6 +131,8 @@ DIRECTOR_FAULTS: tuple[Fault, ...] = (
         end=lambda active, standby: lab("plug", standby),
         unharmed=True,
         parts=True,
+        # Until it has taken the active one for dead (`deadtime` 4 s, three adverts), which nobody can see from outside.
+        lasts=8,
     ),
     Fault(
         "active director rebooted",
@@ -186,7 +190,7 @@ def suffer(fault: Fault, *, interval: float = 0.01) -> Outcome:
         if fault.until:
             await_that(lambda: fault.until and fault.until(active, standby), f"what follows from: {fault.name}")
         await_that(serves, f"the VIP answers after: {fault.name}")
-        time.sleep(2)  # longer than any gap that is yet to come
+        time.sleep(fault.lasts)
     with Traffic(interval=interval, timeout=0.9) as after:
         start = time.monotonic()
         fault.end(active, standby)

@@ -21,6 +21,7 @@ from drive import (
     SSH_CONFIG,
     VIP,
     VIP6,
+    Curl,
     Run,
     Traffic,
     await_that,
@@ -130,17 +131,21 @@ def reboot(machine: str) -> None:
 
 @pytest.fixture(scope="module", autouse=True)
 def unchecked() -> Iterator[None]:
-    """From keepalived's table to that of the modules, and back."""
+    """From keepalived's table to that of the modules, and back: no request fails."""
     try:
-        with Traffic() as traffic:
+        with Curl(timeout=10) as curl:
             site()
-        print(f"health_checks keepalived to none: {traffic.result}")
+        print(f"health_checks keepalived to none: {curl}")
+        assert curl.failed == 0, curl.errors
+        assert curl.requests >= 1000
         yield
     finally:
-        with Traffic() as traffic:
+        with Curl(timeout=10) as curl:
             run = playbook("site.yml")
-        print(f"health_checks none to keepalived: {traffic.result}")
+        print(f"health_checks none to keepalived: {curl}")
     assert run.code == 0, run.output
+    assert curl.failed == 0, curl.errors
+    assert curl.requests >= 1000
     for name in DIRECTORS:
         left = f"ls -d /etc/lvs-cluster/*table* /etc/systemd/system/{UNIT}.service"
         assert ssh(name, left, check=False) == ""

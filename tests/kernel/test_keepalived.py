@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import jinja2
@@ -171,3 +171,67 @@ def test_every_kind_of_check_takes_an_ill_real_server_out_and_lets_it_in_again_a
     run_program("ip", "netns", "exec", "rs", "iptables-legacy", "-D", "INPUT", *silence)
     await_destinations({FIRST, SECOND})
     assert keepalived.poll() is None
+
+
+SERVICE = f"""
+virtual_server 192.0.2.100 80 {{
+    lvs_sched wrr
+    lvs_method DR
+    protocol TCP
+    real_server {FIRST} 80 {{
+        weight 2
+    }}
+}}
+"""
+LINES = ["-A -t 192.0.2.100:80 -s wrr", f"-a -t 192.0.2.100:80 -r {FIRST}:80 -g -w 2"]
+
+
+def table() -> list[str]:
+    return [line.strip() for line in run_program("ipvsadm", "-Sn").splitlines()]
+
+
+def await_that(condition: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.1)
+
+
+def test_a_reload_without_services_leaves_them_in_the_table_only_when_the_checker_is_kept_from_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, log, checkers = tmp_path / "keepalived.conf", tmp_path / "log", Path("/run/checkers.pid")
+    file.write_text(SERVICE)
+    with log.open("wb") as out:
+        words = ["keepalived", "--dont-fork", "--log-console", "--check", "--use-file", str(file)]
+        daemon = subprocess.Popen([*words, "--pid", str(tmp_path / "pid")], stdout=out, stderr=out)
+
+    def reload(content: str) -> None:
+        """As systemd reloads it, and until it is done."""
+        done = log.read_text().count("Reload complete")
+        file.write_text(content)
+        run_program("systemctl", "reload", "keepalived")
+        await_that(lambda: log.read_text().count("Reload complete") > done, "keepalived has reloaded")
+
+    # There is no systemd here.
+    systemctl = tmp_path / "systemctl"
+    systemctl.write_text(f"#!/bin/sh\ncase $1 in show) echo {daemon.pid} ;; reload) kill -HUP {daemon.pid} ;; esac\n")
+    systemctl.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    try:
+        await_that(lambda: table() == LINES, "the service is in the table")
+        first = checkers.read_text()
+        file.write_text("")
+        run_program("sh", str(ROLE / "files/reload-and-keep-table"), "keepalived")
+        await_that(lambda: checkers.read_text() not in {first, ""}, "a new checker runs")
+        # The role's own reload follows.
+        reload("")
+        assert table() == LINES
+        # What it is good for: the same without it.
+        reload(SERVICE)
+        reload("")
+        await_that(lambda: table() == [], "keepalived took its service out")
+    finally:
+        daemon.terminate()
+        daemon.wait(30)
+        print(log.read_text())
