@@ -44,7 +44,8 @@ WEB6 = (
     f"-a -t [{VIP6}]:80 -r [2001:db8:2::21]:80 -g -w 1",
     f"-a -t [{VIP6}]:80 -r [2001:db8:2::22]:80 -g -w 1",
 )
-#: Somebody's own table beside the cluster's, with all that `ipvsadm -S` cannot save or that is rare.
+#: Somebody's own table beside the cluster's, with all that `ipvsadm -S` cannot save or that is rare. No destination of
+#: another address family: no kernel takes one beside a daemon that synchronises connections.
 BESIDE = [
     {
         "address": "192.0.2.130",
@@ -64,7 +65,7 @@ BESIDE = [
         "destinations": [
             {"destination": "192.0.2.21", "forwarding": "tunnel", "upper_threshold": 9},
             {"destination": RS2, "forwarding": "tunnel", "tunnel_type": "gue", "tunnel_port": 6080, "weight": 0},
-            {"destination": "2001:db8:2::21", "forwarding": "tunnel", "tunnel_type": "gre"},
+            {"destination": "192.0.2.23", "forwarding": "tunnel", "tunnel_type": "gre"},
         ],
     },
     {
