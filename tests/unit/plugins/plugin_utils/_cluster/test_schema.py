@@ -22,6 +22,7 @@ from ansible_collections.lvs.cluster.tests.unit.plugins.plugin_utils._cluster.ex
     mistakes,
     service,
 )
+from ansible_collections.lvs.cluster.tests.unit.plugins.plugin_utils._cluster.mistaken import assert_only
 
 ETH0 = (Interface("eth0", LAN),)
 V4_ONLY = (Host("rs1", ("192.0.2.21",)), Host("rs2", ("192.0.2.22",)))
@@ -499,13 +500,7 @@ ONE_MISTAKE: list[tuple[str, object, str, str, str]] = [
 def test_a_mistake_is_reported_alone_with_path_problem_and_remedy(
     described: object, path: str, problem: str, remedy: str
 ) -> None:
-    found = mistakes(described)
-    assert [mistake.path for mistake in found] == [path], found
-    assert problem in found[0].problem
-    assert remedy in found[0].remedy
-    for sentence in (found[0].problem, found[0].remedy):
-        assert sentence[-1] in ".?"
-        assert "\n" not in sentence
+    assert_only(mistakes(described), path, problem, remedy)
 
 
 def host(name: str, *addresses: object, interfaces: tuple[Interface, ...] = ETH0, interface: object = None) -> Host:
