@@ -7,6 +7,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -215,12 +216,21 @@ def test_a_reload_without_services_leaves_them_in_the_table_only_when_the_checke
 
     # There is no systemd here.
     systemctl = tmp_path / "systemctl"
-    systemctl.write_text(f"#!/bin/sh\ncase $1 in show) echo {daemon.pid} ;; reload) kill -HUP {daemon.pid} ;; esac\n")
+    systemctl.write_text(
+        f"#!/bin/sh\ncase $*: in show*) echo {daemon.pid} ;; *keepalived:) kill -HUP {daemon.pid} ;; esac\n"
+    )
     systemctl.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     try:
         await_that(lambda: table() == LINES, "the service is in the table")
         first = checkers.read_text()
+        # A checker that is never told of a reload runs on when the controller goes away.
+        state = Path(f"/proc/{first.strip()}/status")
+        waiting = subprocess.Popen(["sh", str(ROLE / "files/reload-and-keep-table"), "nobody"])
+        await_that(lambda: "State:\tT" in state.read_text(), "the checker is stopped")
+        waiting.send_signal(signal.SIGHUP)
+        assert waiting.wait(10) == 1
+        assert "State:\tT" not in state.read_text()
         file.write_text("")
         run_program("sh", str(ROLE / "files/reload-and-keep-table"), "keepalived")
         await_that(lambda: checkers.read_text() not in {first, ""}, "a new checker runs")
