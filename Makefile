@@ -47,7 +47,7 @@ test: ## everything that CI runs
 
 .PHONY: examples
 examples: ## every example in the lab, and what else is longer than CI has time for (root)
-	@$(RUN) packages venv build -- molecule:direct,sites -- molecule:two-networks,tunnel,nat-one-arm -- containers:containers-debian12 gateway cluster:test_drain.py,test_faults.py,test_connections.py,test_engines.py,test_no_checks.py,test_leaving.py,test_turned.py
+	@$(RUN) packages venv build -- molecule:direct,sites -- molecule:two-networks,tunnel,nat-one-arm,arp -- containers:containers-debian12 gateway cluster:test_drain.py,test_faults.py,test_connections.py,test_engines.py,test_no_checks.py,test_leaving.py,test_turned.py
 
 .PHONY: matrix
 matrix: ## make the table of docs/real_servers.md from the marks of the tests

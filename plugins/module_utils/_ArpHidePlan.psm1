@@ -462,10 +462,11 @@ Function Get-StateMistake {
                 "Remove-NetIPAddress -InterfaceIndex $($place.Index) -IPAddress $vip, or take it out of addresses."
             }
         }
-        if ($Request.Interfaces.Count -eq 0 -and @(Get-ReceivingAdapter -State $State -Vip $vip).Count -eq 0) {
-            "addresses: packets for $vip can arrive on no adapter that is known: none has a subnet with it, and there is no default " +
-            'route. Name the adapter in interface.'
-        }
+    }
+    $unreachable = @($Request.Vips | Where-Object { @(Get-ReceivingAdapter -State $State -Vip $_).Count -eq 0 })
+    if ($Request.Interfaces.Count -eq 0 -and $unreachable.Count -gt 0) {
+        "addresses: packets for $($unreachable -join ', ') can arrive on no adapter that is known: none has a subnet with it, and there is " +
+        'no default route. Name the adapter in interface.'
     }
     foreach ($family in @($Request.Vips | ForEach-Object { Get-AddressFamily -Address $_ } | Sort-Object -Unique)) {
         $needed = @(

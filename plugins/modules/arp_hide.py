@@ -35,7 +35,8 @@ description:
     warning names what is set so; nothing of it is changed, because it is about the whole host.
   - The VIPs of one call are added to those of earlier calls, see O(exclusive). Other addresses are never touched. A
     VIP with another mask on C(lo) or on a dummy interface is replaced. A VIP on any other interface is refused,
-    because it may be a director's or the host's own address.
+    because it may be a director's or the host's own address. What stands on C(kube-ipvs0), where kube-proxy holds the
+    addresses of Kubernetes services, is left there.
 options:
   addresses:
     description:
@@ -127,7 +128,8 @@ options:
         interface, which is removed with its last VIP. With O(method=loopback) it is C(lo0), which V(lo) means too,
         and nothing else.
       - When it is not given, a VIP that stands on one of these stays there, and a new one comes to C(lo).
-      - On removal the VIPs are taken from every loopback and dummy interface, whatever this option says.
+      - On removal the VIPs are taken from every loopback and dummy interface but C(kube-ipvs0), whatever
+        this option says.
       - O(method=redirect) and O(method=firewalld) do not look at it.
     type: str
   persistent:

@@ -112,6 +112,31 @@ def test_one_method_after_the_other_and_nothing_stays(run_module: ModuleRun, too
     assert state(tool) == pristine
 
 
+@pytest.mark.proves(system="Linux", method=["arp_ignore", "arptables"], how="packets")
+@pytest.mark.parametrize("method", ["arp_ignore", "arptables"])
+def test_a_vip_on_the_interface_of_kube_proxy_is_hidden_and_stays_there(
+    run_module: ModuleRun, tool: Tool, method: str
+) -> None:
+    tool("ip", "link", "add", "kube-ipvs0", "type", "dummy")  # as kube-proxy leaves it: without ARP, and down
+    tool("ip", "link", "set", "kube-ipvs0", "arp", "off")
+    for address in ("10.96.0.1", VIP):
+        tool("ip", "address", "add", f"{address}/32", "dev", "kube-ipvs0")
+    before = tool("ip", "-4", "-o", "address", "show", "dev", "kube-ipvs0")
+    assert answers_arp(VIP), "nobody hides it yet"
+    parameters = {"addresses": [VIP], "method": method}
+    run_module("arp_hide", parameters)
+    assert not answers_arp(VIP)
+    assert answers_arp(RIP)
+    assert serves(tool, VIP)
+    assert not run_module("arp_hide", parameters)["changed"]
+    refused = run_module("arp_hide", {**parameters, "method": "redirect"}, fails=True)["msg"]
+    assert "kube-proxy holds 192.0.2.100 on kube-ipvs0" in refused
+    gone = run_module("arp_hide", {**parameters, "state": "absent"})
+    assert "stays on kube-ipvs0" in str(gone["warnings"])
+    assert not run_module("arp_hide", {**parameters, "state": "absent"})["changed"]
+    assert tool("ip", "-4", "-o", "address", "show", "dev", "kube-ipvs0") == before
+
+
 def test_what_the_kernel_lacks_is_said(run_module: ModuleRun, tool: Tool) -> None:
     before = state(tool)
     said = run_module("arp_hide", {"addresses": [VIP], "method": "nftables"}, fails=True)["msg"]

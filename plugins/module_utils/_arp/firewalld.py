@@ -17,6 +17,7 @@ import ipaddress
 from typing import Iterable
 
 from ansible_collections.lvs.cluster.plugins.module_utils._arp.arp_ignore import interfaces_for
+from ansible_collections.lvs.cluster.plugins.module_utils._arp.error import named
 from ansible_collections.lvs.cluster.plugins.module_utils._arp.files import FIREWALLD, HiddenVip
 from ansible_collections.lvs.cluster.plugins.module_utils._arp.model import PRIVATE_KINDS, Host
 from ansible_collections.lvs.cluster.plugins.module_utils._arp.rules import vip_in
@@ -86,15 +87,20 @@ def _described(printed: str) -> dict[str, list[str]]:
 
 def mistakes(coming: Iterable[HiddenVip], going: Iterable[IPAddress], host: Host) -> list[str]:
     """Sentences about what this method cannot go along with."""
-    found = [
-        f"ports: firewalld redirects only ports that are named. Name those of the services on {vip.address}, for "
-        'example {protocol: tcp, ports: ["80"]}.'
+    unnamed = [
+        vip.address
         for vip in coming
         if vip.method == FIREWALLD and not (vip.traffic and all(ports for _protocol, ports in vip.traffic))
     ]
+    found = []
+    if unnamed:
+        found.append(
+            f"ports: firewalld redirects only ports that are named. Name those of the services on {named(unnamed)}, "
+            'for example {protocol: tcp, ports: ["80"]}.'
+        )
     left = {known.address for known in host.record.vips if known.method == FIREWALLD}
     touched = left & {*going, *(vip.address for vip in coming if vip.method != FIREWALLD)}
     if touched and "firewall-cmd" not in host.programs:
-        named = ", ".join(sorted(map(str, touched)))
-        found.append(f"addresses: firewalld holds rules for {named} and does not run. Start it and run this again.")
+        rules_of = named(sorted(touched, key=str))
+        found.append(f"addresses: firewalld holds rules for {rules_of} and does not run. Start it and run this again.")
     return found

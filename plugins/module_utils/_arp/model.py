@@ -32,6 +32,9 @@ from ansible_collections.lvs.cluster.plugins.module_utils._rules.reading import 
 
 OUR_ALIAS = "lvs.cluster"  # interfaces that we made carry it, so that they can be removed again
 PRIVATE_KINDS = ("loopback", "dummy")  # no packet from outside arrives on these
+#: The dummy interface on which kube-proxy in IPVS mode holds the addresses of Kubernetes' services. It removes from
+#: there what it does not know, and sets anew what somebody removed (kubernetes.io, "IPVS proxy mode").
+KUBE_PROXY = "kube-ipvs0"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,6 +108,10 @@ class Host:
         return tuple(
             (link, found.address) for link in self.links.values() for found in link.addresses if found.address.ip == vip
         )
+
+    def removable_places_of(self, vip: IPAddress) -> tuple[tuple[Link, IPInterface], ...]:
+        """Where the address is and may be taken away: not where kube-proxy holds it."""
+        return tuple((link, address) for link, address in self.places_of(vip) if link.name != KUBE_PROXY)
 
     def own_interfaces(self, version: int) -> tuple[str, ...]:
         """The interfaces with an address of this IP version by which the cluster knows this host."""

@@ -15,7 +15,7 @@ from typing import Any, Container, Iterable
 
 from ansible_collections.lvs.cluster.plugins.module_utils._arp import arp_filter, arp_ignore, firewalld, rules
 from ansible_collections.lvs.cluster.plugins.module_utils._arp.choose import Choice, Hiding, choose
-from ansible_collections.lvs.cluster.plugins.module_utils._arp.error import HideError
+from ansible_collections.lvs.cluster.plugins.module_utils._arp.error import HideError, named
 from ansible_collections.lvs.cluster.plugins.module_utils._arp.files import (
     ARP_FILTERS,
     ARP_IGNORE,
@@ -34,6 +34,7 @@ from ansible_collections.lvs.cluster.plugins.module_utils._arp.files import (
     wanted_by,
 )
 from ansible_collections.lvs.cluster.plugins.module_utils._arp.model import (
+    KUBE_PROXY,
     OUR_ALIAS,
     PRIVATE_KINDS,
     AddAddress,
@@ -129,7 +130,7 @@ def plan(request: Request, host: Host) -> Plan:
         operations=tuple(draft.operations),
         before=_shown(host, shown_vips, interfaces),
         after=_shown(draft.host, shown_vips, interfaces),
-        warnings=tuple(arp_ignore.warnings(hidden_on, host)),
+        warnings=(*arp_ignore.warnings(hidden_on, host), *_warnings_of_going(going, host)),
         method=choice.method,
         reason=choice.reason,
     )
@@ -176,7 +177,7 @@ def _traffic(vip: IPAddress, hiding: Hiding, request: Request, host: Host) -> tu
 def _present_interface(vip: IPAddress, host: Host) -> str:
     """Where the VIP belongs, as noted, else where it stands, else ``lo``."""
     noted = [each.interface for each in host.record.vip(vip) if each.interface]
-    standing = [link.name for link, _address in host.places_of(vip) if link.kind in PRIVATE_KINDS]
+    standing = [link.name for link, _address in host.removable_places_of(vip) if link.kind in PRIVATE_KINDS]
     return (noted + standing + ["lo"])[0]
 
 
@@ -254,14 +255,26 @@ def _check(
     for interface in sorted({*asked, *(vip.interface for vip in coming if vip.interface)}):
         check_interface_name(interface)
         link = host.links.get(interface)
+        if interface == KUBE_PROXY:
+            mistakes.append(
+                f"interface: kube-proxy removes from {KUBE_PROXY} what is not of a Kubernetes service. Use lo, or a "
+                "name that does not exist yet for a new dummy interface."
+            )
         if not request.present or not link or link.kind in PRIVATE_KINDS:
             continue
         mistakes.append(
             f"interface: {interface} is neither lo nor a dummy interface, so this host would answer "
             "ARP for a VIP on it. Use lo, or a name that does not exist yet for a new dummy interface."
         )
-    for vip in coming:
-        mistakes += _mistakes_of_place(vip, host)
+    mistakes += _mistakes_of_places(coming, host)
+    answered = [
+        vip.address for vip in coming if vip.method in REDIRECTING and _is_held_by_kube_proxy(vip.address, host)
+    ]
+    if answered:
+        mistakes.append(
+            f"method: kube-proxy holds {named(answered)} on {KUBE_PROXY}, so this host would answer ARP for it. Use "
+            "method: arp_ignore, nftables or arptables."
+        )
     hidden_on = sorted({interface for vip in coming for interface in vip.hidden_on})
     mistakes += arp_ignore.mistakes(hidden_on, host)
     mistakes += arp_filter.mistakes(coming)
@@ -275,9 +288,35 @@ def _check(
         raise HideError(" ".join(mistakes))
 
 
-def _mistakes_of_place(vip: HiddenVip, host: Host) -> list[str]:
+def _mistakes_of_places(vips: Iterable[HiddenVip], host: Host) -> list[str]:
     found = []
-    for link, address in host.places_of(vip.address):
+    without_ipv6: dict[tuple[str, str], list[IPAddress]] = {}
+    unreachable = []
+    for vip in vips:
+        elsewhere = _mistakes_of_other_places(vip.address, host)
+        found += elsewhere
+        ipv6_of = vip.interface if vip.interface in host.links else "default"
+        if vip.address.version == 6 and vip.interface and ipv6_of in host.without_ipv6:
+            without_ipv6.setdefault((vip.interface, ipv6_of), []).append(vip.address)
+        if vip.address.version == 4 and vip.interface and not (vip.hidden_on or vip.asks_as) and not elsewhere:
+            unreachable.append(vip.address)
+    for (interface, ipv6_of), addresses in without_ipv6.items():
+        found.append(
+            f"addresses: {named(addresses)} cannot be set on {interface}, because IPv6 is off there. "
+            f"Set net.ipv6.conf.{ipv6_of}.disable_ipv6 to 0."
+        )
+    if unreachable:
+        found.append(
+            f"addresses: ARP for {named(unreachable)} can arrive on no interface that is known: none has a subnet "
+            "with it, and no default route leads to an Ethernet interface. Give the host an address or a default route "
+            "first, or name one of its addresses in own_addresses."
+        )
+    return found
+
+
+def _mistakes_of_other_places(vip: IPAddress, host: Host) -> list[str]:
+    found = []
+    for link, address in host.places_of(vip):
         if link.kind not in PRIVATE_KINDS:
             others = [other for other in link.addresses if other.address != address]
             same_family = [other for other in others if other.address.version == address.version]
@@ -289,19 +328,20 @@ def _mistakes_of_place(vip: HiddenVip, host: Host) -> list[str]:
                 f"addresses: {address} stands on {link.name}, {cause}; a real server's VIP does not. "
                 f"Remove it from {link.name} if it is left over, or take it out of addresses."
             )
-    ipv6_of = vip.interface if vip.interface in host.links else "default"
-    if vip.address.version == 6 and vip.interface and ipv6_of in host.without_ipv6:
-        found.append(
-            f"addresses: {vip.address} cannot be set on {vip.interface}, because IPv6 is off there. "
-            f"Set net.ipv6.conf.{ipv6_of}.disable_ipv6 to 0."
-        )
-    if vip.address.version == 4 and vip.interface and not (vip.hidden_on or vip.asks_as) and not found:
-        found.append(
-            f"addresses: ARP for {vip.address} can arrive on no interface that is known: none has a subnet "
-            "with it, and no default route leads to an Ethernet interface. Give the host an address or a default route "
-            "first, or name one of its addresses in own_addresses."
-        )
     return found
+
+
+def _is_held_by_kube_proxy(vip: IPAddress, host: Host) -> bool:
+    return any(link.name == KUBE_PROXY for link, _address in host.places_of(vip))
+
+
+def _warnings_of_going(vips: Iterable[IPAddress], host: Host) -> list[str]:
+    left = [vip for vip in vips if _is_held_by_kube_proxy(vip, host)]
+    sentence = (
+        f"{named(left)} stays on {KUBE_PROXY}, where kube-proxy holds it for a Kubernetes service. Take it out of that "
+        "service, else this host may answer ARP for it."
+    )
+    return [sentence] if left else []
 
 
 def _keep(draft: _Draft, record: Record) -> None:
@@ -354,7 +394,7 @@ def _place(draft: _Draft, vip: HiddenVip) -> None:
         _take_away(draft, (vip.address,))
         return
     right = host_address(vip.address)
-    places = draft.host.places_of(vip.address)
+    places = draft.host.removable_places_of(vip.address)
     # A wide mask makes the whole subnet local to this host; IPv6 takes no second mask beside it, so it goes first.
     for link, address in places:
         if link.name == vip.interface and address != right:
@@ -378,7 +418,7 @@ def _delete_address(draft: _Draft, operation: DeleteAddress) -> None:
 
 def _take_away(draft: _Draft, vips: Iterable[IPAddress]) -> None:
     for vip in vips:
-        for link, address in draft.host.places_of(vip):
+        for link, address in draft.host.removable_places_of(vip):
             if link.kind in PRIVATE_KINDS:
                 _delete_address(draft, DeleteAddress(link.name, address))
 

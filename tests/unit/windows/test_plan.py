@@ -597,6 +597,9 @@ def test_a_host_that_cannot_hold_the_vip_is_told_why() -> None:
     assert mistakes(request("2001:db8:9::1"), fresh())[0].startswith(
         "addresses: packets for 2001:db8:9::1 can arrive on no"
     )
+    assert mistakes(request("2001:db8:9::1", "2001:db8:9::2"), fresh())[0].startswith(
+        "addresses: packets for 2001:db8:9::1, 2001:db8:9::2 can arrive on no"
+    )
     assert mistakes(request(VIP, interface=["LAN"]), fresh()) == [
         "interface: this host has no adapter 'LAN' that packets arrive on. Write one of: Ethernet."
     ]

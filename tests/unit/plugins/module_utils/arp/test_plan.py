@@ -104,6 +104,12 @@ ADD = "ip address add 192.0.2.100/32 dev lo"
             id="a wide mask is replaced",
         ),
         pytest.param(
+            host(link("kube-ipvs0", "10.96.0.1/32", "192.0.2.100/32", kind="dummy")),
+            Request((VIP,)),
+            [*HIDE, ADD],
+            id="where kube-proxy holds it, it stays",
+        ),
+        pytest.param(
             host(link("lo", "192.0.2.100/24", "192.0.2.101/24s", kind="loopback")),
             Request((VIP,)),
             [
@@ -291,6 +297,12 @@ def test_a_vip_that_is_replaced_stays_hidden_throughout() -> None:
         (host(), Request((VIP,), interface="eth0"), "eth0 is neither lo nor a dummy interface"),
         (host(), Request((VIP,), interface="much too long a name"), "cannot be the name of an interface"),
         (host(), Request((VIP,), interface="all"), "cannot be the name of an interface"),
+        (host(), Request((VIP,), interface="kube-ipvs0"), "kube-proxy removes from kube-ipvs0 what is not"),
+        (
+            host(link("kube-ipvs0", "192.0.2.100/32", kind="dummy"), trials={("redirect", "nft"): ""}),
+            Request((VIP,), method="redirect"),
+            "kube-proxy holds 192.0.2.100 on kube-ipvs0, so this host would answer ARP for it",
+        ),
         (host(link("eth0")), Request((VIP,)), "ARP for 192.0.2.100 can arrive on no interface"),
         (host(sysctls={"eth0.arp_ignore": 3}), Request((VIP,)), "is in effect 3, which does not hide a VIP"),
         (host(without_ipv6=("lo",)), Request((VIP6,)), "IPv6 is off there. Set net.ipv6.conf.lo.disable_ipv6 to 0"),
@@ -304,6 +316,23 @@ def test_what_cannot_be_done_is_a_sentence(there: Host, request_: Request, sente
         plan(request_, there)
     assert sentence in str(caught.value)
     assert str(caught.value).endswith(".")
+
+
+def test_what_is_wrong_with_many_vips_is_said_once() -> None:
+    vips = tuple(ipaddress.ip_address(f"198.51.100.{number}") for number in range(200))
+    with pytest.raises(HideError) as caught:
+        plan(Request(vips), host(link("eth0", "192.0.2.21/24")))
+    sentence = str(caught.value)
+    assert "ARP for 198.51.100.0, 198.51.100.1, 198.51.100.2, 198.51.100.3, 198.51.100.4 and 195 more can" in sentence
+    assert sentence.count("can arrive on no interface") == 1
+
+
+def test_what_kube_proxy_holds_is_not_taken_away_and_that_is_told() -> None:
+    there = host(link("kube-ipvs0", "192.0.2.100/32", kind="dummy"))
+    hidden = done(there, plan(BOOT, there))
+    gone = plan(Request((VIP,), present=False, persistent=True), hidden)
+    assert [line for line in lines(gone) if "address" in line] == ["ip address delete 192.0.2.100/32 dev lo"]
+    assert "192.0.2.100 stays on kube-ipvs0" in gone.warnings[0]
 
 
 def test_arp_ignore_8_hides_and_is_warned_of() -> None:
