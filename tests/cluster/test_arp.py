@@ -105,6 +105,16 @@ def test_what_somebody_broke_is_named_and_mended_by_site(name, fault):
     assert done.code == 0, done.output
 
 
+def test_a_real_server_with_a_table_of_its_own_is_named():
+    ssh("rs5", "apt-get -q -y install ipvsadm", seconds=300)
+    ssh("rs5", f"ipvsadm -A -t {VIP}:80 -s rr && ipvsadm -a -t {VIP}:80 -r 192.0.2.24 -g")
+    named = findings()
+    print(named)
+    assert [(finding.host, "balances once more" in finding.found) for finding in named] == [("rs5", True)]
+    ssh("rs5", f"ipvsadm -D -t {VIP}:80 && modprobe -r ip_vs_rr ip_vs")
+    assert playbook("lvs.cluster.verify").code == 0
+
+
 def test_who_announces_a_vip_unasked_is_named_and_so_is_the_client_that_believed_it():
     ssh("rs2", f"systemd-run --quiet --unit=announce arping -q -U -I eth0 -s {VIP} {VIP}")
     try:
@@ -124,7 +134,7 @@ def test_who_announces_a_vip_unasked_is_named_and_so_is_the_client_that_believed
     assert playbook("lvs.cluster.verify").code == 0
 
 
-def test_none_answers_while_they_leave_and_nothing_stays():
+def test_none_answers_while_they_leave_and_nothing_stays_nor_while_they_come():
     with nobody_but_the_director_answers():
         run = playbook("lvs.cluster.remove", "--limit", ",".join(REAL_SERVERS), variables={"lvs_remove": True})
         assert run.code == 0, run.output
@@ -138,5 +148,6 @@ def test_none_answers_while_they_leave_and_nothing_stays():
         )
         assert left.split("\n")[:2] == ["0", "0"], left
         assert "lvs" not in left.lower(), left
-    assert site() > 0
+    with nobody_but_the_director_answers():
+        assert site() > 0
     assert answering() == set(REAL_SERVERS)

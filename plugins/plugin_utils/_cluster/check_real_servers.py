@@ -11,13 +11,16 @@ from .finding import Finding
 from .mistakes import listed
 from .observed import (
     ANY_ADDRESS,
+    KUBE_PROXY,
     SeenHost,
     ServiceKey,
     Values,
     checked_port,
     forwarding_of,
     is_ftp_data,
+    is_mark,
     key_of,
+    key_text,
     normal,
     version_of,
     vips_of,
@@ -102,6 +105,27 @@ def check_arp_hiding(view: View) -> Iterator[Finding]:
                     breaks=view.services_on(vips),
                     answering=frozenset([host.name]),
                 )
+
+
+def check_balancing(view: View) -> Iterator[Finding]:
+    """A service of its own on a VIP takes what a director sends it, and balances it once more.
+
+    kube-proxy is meant to, where the VIP is a Kubernetes service's: then it holds the VIP, too.
+    """
+    for host in view.real_servers:
+        held = [normal(vip) for vip in host.wanted.get("realserver_linux_vips") or ()]
+        vips = [vip for vip in held if all(place.get("interface") != KUBE_PROXY for place in host.places_of(vip))]
+        own = sorted(key for key in host.table or () if not is_mark(key) and key[1] in vips)
+        if own:
+            yield Finding(
+                host.name,
+                f"It has {listed(map(key_text, own), 'and')} in an IPVS table of its own, so it balances once more "
+                "what a director sends it.",
+                "A keepalived or ldirectord that runs on it, or it stayed there from when it was a director.",
+                "Stop what made it (systemctl status keepalived ldirectord), then remove it with ipvsadm -D; or take "
+                "the host out of the service.",
+                breaks=view.services_on({key[1] for key in own}) & view.services_of(host.name),
+            )
 
 
 def check_listeners(view: View) -> Iterator[Finding]:

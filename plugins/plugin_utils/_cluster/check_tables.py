@@ -12,6 +12,7 @@ from .check_directors import is_without_ip_vs
 from .finding import Finding, Found, named
 from .mistakes import listed
 from .observed import (
+    KUBE_PROXY,
     TABLE_FILE,
     TABLE_UNIT,
     DestinationKey,
@@ -28,8 +29,6 @@ from .observed import (
 )
 from .view import View
 
-#: The interface on which kube-proxy in IPVS mode holds the addresses of its services.
-KUBE_PROXY = "kube-ipvs0"
 _FILES = {"keepalived": "keepalived.conf", "ldirectord": "ldirectord.cf"}
 
 

@@ -38,7 +38,7 @@ from .check_packets import (
     check_prober,
     check_shares,
 )
-from .check_real_servers import check_arp_hiding, check_hidden_vips, check_listeners
+from .check_real_servers import check_arp_hiding, check_balancing, check_hidden_vips, check_listeners
 from .check_rules import check_compared, check_rules_at_boot
 from .check_sync import check_sync_daemons, check_sync_filters
 from .check_tables import check_table_at_boot, check_tables
@@ -68,6 +68,7 @@ CAUSES: tuple[Callable[[View], Iterator[Finding]], ...] = (
     check_segments,
     check_hidden_vips,
     check_arp_hiding,
+    check_balancing,
     check_default_gateways,
     check_gateway_neighbours,
     check_tunnels,

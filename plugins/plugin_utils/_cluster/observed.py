@@ -29,6 +29,8 @@ TABLE_FILE = "/etc/lvs-cluster/table.rules"
 RULES_UNIT = "lvs-cluster-rules"
 RULES_SCRIPT = "/etc/lvs-cluster/load-rules"
 KEEPALIVED_CONF = "/etc/keepalived/keepalived.conf"
+#: The interface on which kube-proxy in IPVS mode holds the addresses of its services.
+KUBE_PROXY = "kube-ipvs0"
 ANY_ADDRESS = {4: "0.0.0.0", 6: "::"}
 _MARK = "fwmark"
 #: What ldirectord and heartbeat read, which is the same on both directors.

@@ -100,6 +100,16 @@ def flush(on: str) -> Break:
     return apply
 
 
+def balance(on: str, address: str = VIP, port: int = 80) -> Break:
+    """A service in the table of a real server."""
+
+    def apply(seen: Observations) -> None:
+        own = {"protocol": "tcp", "address": address, "port": port, "destinations": []}
+        seen["hosts"][on]["ipvs"] = {"services": [own]}
+
+    return apply
+
+
 def tables(seen: Observations, *hosts: str) -> t.Iterator[t.Any]:
     for host in hosts:
         for table in ("ipvs", "ipvs_after"):

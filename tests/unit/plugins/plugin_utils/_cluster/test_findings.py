@@ -26,6 +26,7 @@ from ansible_collections.lvs.cluster.tests.unit.plugins.plugin_utils._cluster.fa
     add_address,
     add_service,
     answer,
+    balance,
     believe,
     change_address,
     change_destination,
@@ -198,6 +199,18 @@ CASES: list[tuple[str, list[Break], list[tuple[str, str]]]] = [
         "service stopped",
         [listen("rs1"), take_out(RS1, RS1_6)],
         [("rs1", f"Nothing listens on tcp port 80, which {VIP} and {VIP6} needs")],
+    ),
+    # a table on a real server
+    (
+        "a real server balances once more",
+        [balance("rs1"), connect(5, [WEB])],
+        [("rs1", f"It has tcp/{VIP}:80 in an IPVS table of its own, so it balances once more")],
+    ),
+    ("healthy, a real server balances something else", [balance("rs1", "10.96.0.1", 443)], []),
+    (
+        "healthy, a VIP is a Kubernetes service's, too",
+        [balance("rs1"), add_address(VIP, "rs1", interface="kube-ipvs0")],
+        [],
     ),
     # two masters
     (
