@@ -11,6 +11,7 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -73,7 +74,8 @@ class Run:
 
     @property
     def recap(self) -> dict[str, dict[str, int]]:
-        lines = self.output.rpartition("PLAY RECAP")[2].splitlines()[1:]
+        # Until the empty line: a callback may have added something after it.
+        lines = takewhile(str.strip, self.output.rpartition("PLAY RECAP")[2].splitlines()[1:])
         return {
             name.strip(): {key: int(value) for key, value in (word.split("=") for word in numbers.split())}
             for name, colon, numbers in (line.partition(" : ") for line in lines)
