@@ -20,12 +20,11 @@ import threading
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "tests/kernel"), str(ROOT / "tests/netns")]
-from arp_cases import CLIENT, MAC, RIP, VIP
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "kernel"))
 from fwmark_cases import inside
 from kernel_tools import CLONE_NEWNS, leave_namespaces, network_of_its_own, run_in_process, run_program
 
+VIP, RIP, CLIENT, MAC = "192.0.2.100", "192.0.2.21", "192.0.2.31", "02:00:00:00:02:21"
 WAYS = ("arp_ignore", "nftables", "arptables", "redirect")
 
 
@@ -85,9 +84,8 @@ def main() -> None:
                 turn(100)
                 took[way].append(turn(requests))
     first = statistics.median(took[WAYS[0]])
-    print(
-        f"{requests} requests a turn, {turns} turns, us a request\nway          median  least   most   against arp_ignore"
-    )
+    print(f"{requests} requests a turn, {turns} turns, us a request")
+    print("way          median  least   most   against arp_ignore")
     for way, each in took.items():
         middle = statistics.median(each)
         print(f"{way:10} {middle:8.1f} {min(each):6.1f} {max(each):6.1f} {middle / first:8.2f}")
