@@ -135,6 +135,21 @@ def test_a_kernel_without_a_module_is_named_and_stops_the_run_before_the_active_
     assert {name: daemon(name) for name in DIRECTORS} == before
 
 
+def test_a_real_server_that_cannot_be_made_ready_gets_nothing_new():
+    before = {name: daemon(name) for name in DIRECTORS}
+    other = copy.deepcopy(DESCRIBED)
+    other["services"].append({**other["services"][0], "name": "more", "vip": "192.0.2.101"})
+    ssh("rs2", "ip address add 192.0.2.101/24 dev eth0")
+    try:
+        run = playbook("site.yml", variables={"lvs_cluster": other})
+    finally:
+        ssh("rs2", "ip address del 192.0.2.101/24 dev eth0")
+    assert run.code != 0
+    told = "Nothing was given to the directors, because rs2 could not be made ready, as is said above, and would throw"
+    assert f"{told} away the first packets of more." in " ".join(run.output.split())
+    assert {name: daemon(name) for name in DIRECTORS} == before
+
+
 def test_services_that_somebody_took_out_of_the_tables_come_back_and_the_others_go_on(active, standby):
     before = {name: (sorted(ssh(name, "ipvsadm -Sn").splitlines()), daemon(name)) for name in DIRECTORS}
     ssh(active, f"ipvsadm -D -t {VIP}:80")

@@ -16,6 +16,7 @@ import yaml
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.lvs.cluster.plugins.filter import (
+    cluster_begun,
     cluster_capacity,
     cluster_drain,
     cluster_findings,
@@ -36,6 +37,7 @@ FILTERS = {
     "cluster_probe": cluster_probe,
     "cluster_table": cluster_table,
     "cluster_drain": cluster_drain,
+    "cluster_begun": cluster_begun,
     "cluster_capacity": cluster_capacity,
     "cluster_handover": cluster_handover,
     "cluster_status": cluster_status,
@@ -185,6 +187,7 @@ def test_documentation_names_each_argument(name: str) -> None:
         ("cluster_probe", ({}, []), "must be hostvars"),
         *((name, ([], {}), "it needs the plans") for name in ("cluster_drain", "cluster_capacity")),
         *((name, ({}, []), "and hostvars") for name in ("cluster_handover", "cluster_status", "cluster_turned")),
+        ("cluster_begun", ([], {}, []), "it needs the plans"),
         ("cluster_table", ({},), "director_services of a director's plan"),
         ("cluster_table", (["web"],), "director_services of a director's plan"),
     ],

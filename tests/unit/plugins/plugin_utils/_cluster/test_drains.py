@@ -9,6 +9,7 @@ import typing as t
 
 import pytest
 
+from ansible_collections.lvs.cluster.plugins.filter.cluster_begun import cluster_begun
 from ansible_collections.lvs.cluster.plugins.filter.cluster_capacity import cluster_capacity
 from ansible_collections.lvs.cluster.plugins.filter.cluster_drain import cluster_drain
 from ansible_collections.lvs.cluster.plugins.filter.cluster_status import cluster_status
@@ -257,6 +258,25 @@ def test_the_guard_of_site_reads_what_serves_on_each_director() -> None:
     refusals = cluster_capacity(strict, variables)
     assert [text.partition(":")[0] for text in refusals] == ["lb1", "lb2"]
     assert cluster_capacity(strict, {"lb1": {"lvs_table": {"failed": True}}, "lb2": {}}) == []
+
+
+def test_what_directors_would_begin_to_send_is_seen_by_what_they_send_now() -> None:
+    plans = example_plans()
+    variables = seen(plans)
+    assert cluster_begun(plans, variables, ["rs2"]) == {}
+    for name in ("lb1", "lb2"):
+        services = variables[name]["lvs_table"]["services"]
+        services[0]["destinations"] = [d for d in services[0]["destinations"] if d["destination"] != "192.0.2.22"]
+        assert cluster_begun(plans, variables, ["rs1"]) == {}
+        # One of them has it: nothing begins.
+        assert cluster_begun(plans, variables, ["rs2"]) == ({} if name == "lb1" else {"rs2": ["web"]})
+    nobody = {"lb1": {"lvs_table": {"failed": True}}, "lb2": {}}
+    assert cluster_begun(plans, nobody, ["rs1", "rs2"]) == {"rs1": ["web", "web6"], "rs2": ["web", "web6"]}
+    assert cluster_begun(plans, nobody, []) == {}
+    for plan in (plans["lb1"], plans["lb2"]):
+        for each in plan["vars"]["director_services"]:
+            each["real_servers"] = [{**entry, "forwarding": "nat"} for entry in each["real_servers"]]
+    assert cluster_begun(plans, nobody, ["rs1"]) == {}
 
 
 def test_status_shows_each_service_with_weights_connections_drains_and_differences() -> None:

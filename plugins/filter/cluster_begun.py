@@ -1,0 +1,75 @@
+# SPDX-FileCopyrightText: 2026 The lvs.cluster contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: cluster_begun
+short_description: See what directors would begin to send to some real servers
+version_added: 0.1.0
+author: The lvs.cluster contributors (@lvs-cluster)
+description:
+  - For the playbook C(lvs.cluster.site), from the plans of O(ignore:lvs_cluster) and the tables of the directors.
+  - A real server that could not be prepared throws away what directors send it by C(direct) and C(tunnel). Where one of
+    them has it as a destination already, nothing begins. Forwarding C(nat) needs nothing there.
+positional: hostvars, real_servers
+options:
+  _input:
+    description: The plans, as P(lvs.cluster.cluster_plans#filter) gives them.
+    type: dict
+    required: true
+  hostvars:
+    description: The variables of the directors. Read is C(lvs_table), a result of M(lvs.cluster.ipvs_info).
+    type: dict
+    required: true
+  real_servers:
+    description: The names of the real servers that it is about.
+    type: list
+    elements: str
+    required: true
+seealso:
+  - plugin: lvs.cluster.cluster_plans
+    plugin_type: filter
+"""
+
+EXAMPLES = r"""
+- name: Refuse to send anything new to a real server that is not ready
+  ansible.builtin.assert:
+    that: plans | lvs.cluster.cluster_begun(hostvars, ['rs3']) | length == 0
+"""
+
+RETURN = r"""
+_value:
+  description: The services that no director sends a real server anything of now, by its name.
+  type: dict
+  sample: {"rs3": ["web", "web6"]}
+"""
+
+import typing as t
+from collections.abc import Callable, Mapping
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.observations import tables_from_hostvars
+from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.plain import plain
+from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.prepared import services_begun
+
+
+def cluster_begun(
+    plans: Mapping[str, t.Any], hostvars: Mapping[str, t.Any], real_servers: t.Sequence[str]
+) -> dict[str, list[str]]:
+    described = plain(plans)
+    if not isinstance(described, dict) or not isinstance(hostvars, Mapping):
+        raise AnsibleFilterError("cluster_begun: it needs the plans of cluster_plans, and hostvars.")
+    directors = {name: plan["vars"] for name, plan in described.items() if plan["role"] == "director"}
+    tables = tables_from_hostvars(directors, hostvars)[0]
+    services = next(iter(directors.values()), {}).get("director_services", [])
+    return services_begun(services, tables, plain(real_servers))
+
+
+class FilterModule:
+    """The filter that guards real servers that are not ready."""
+
+    def filters(self) -> dict[str, Callable[..., t.Any]]:
+        return {"cluster_begun": cluster_begun}
