@@ -64,7 +64,7 @@ def cluster_begun(
         raise AnsibleFilterError("cluster_begun: it needs the plans of cluster_plans, and hostvars.")
     directors = {name: plan["vars"] for name, plan in described.items() if plan["role"] == "director"}
     tables = tables_from_hostvars(directors, hostvars)[0]
-    services = next(iter(directors.values()), {}).get("director_services", [])
+    services = [service for plan in list(directors.values())[:1] for service in plan.get("director_services", [])]
     return services_begun(services, tables, plain(real_servers))
 
 

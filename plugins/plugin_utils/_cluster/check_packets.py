@@ -67,25 +67,26 @@ def _host_of_prober(view: View) -> SeenHost | None:
 
 def check_neighbours(view: View, found: Found) -> Iterator[Finding]:
     explained = {host for finding in found for host in finding.answering}
-    owners = {mac: host for host in view.hosts.values() for mac in host.macs()}
     strangers: dict[str, list[str]] = {}
     answering: dict[str, list[str]] = {}
     for vip, macs in view.neighbours.items():
         holders = {director.name for director in view.holders(vip)}
         for mac in macs:
-            owner = owners.get(mac)
+            owner = view.owners.get(mac)
             if owner is None:
                 strangers.setdefault(mac, []).append(vip)
-            elif owner.name not in holders and owner.name not in explained:
-                answering.setdefault(owner.name, []).append(vip)
+            elif owner not in holders and owner not in explained:
+                answering.setdefault(owner, []).append(vip)
     for name, vips in answering.items():
         yield _answering_finding(view, name, vips)
     # The MAC address of a host that cannot be reached is not known.
-    unseen = sum(not host.was_read for host in view.hosts.values())
+    known = set(view.owners.values())
+    unseen = sum(not host.was_read and host.name not in known for host in view.hosts.values())
     for mac, vips in list(strangers.items())[unseen:]:
         yield Finding(
             view.prober,
-            f"A machine with the MAC address {mac} answers for {listed(vips, 'and')}; no host of the cluster has it.",
+            f"A machine with the MAC address {mac} answers for {listed(vips, 'and')}; no host of the cluster that was "
+            "looked at has it.",
             "Another machine uses the same address.",
             f"Find it (ip neigh on its network, the switch's table for {mac}) and take the address away from it.",
             breaks=view.services_on(vips),
@@ -93,7 +94,7 @@ def check_neighbours(view: View, found: Found) -> Iterator[Finding]:
 
 
 def _answering_finding(view: View, name: str, vips: Sequence[str]) -> Finding:
-    is_director = view.hosts[name].role == "director"
+    is_director = name in {director.name for director in view.directors}
     return Finding(
         name,
         f"It answers {'ARP' if version_of(vips[0]) == 4 else 'neighbour solicitations'} for {listed(vips, 'and')}, "
@@ -113,21 +114,21 @@ def _answering_finding(view: View, name: str, vips: Sequence[str]) -> Finding:
 def check_cached_neighbours(view: View, found: Found) -> Iterator[Finding]:
     """Whom the probing host believed to have a VIP before it asked: that is where its packets went."""
     explained = {host for finding in found for host in finding.answering}
-    owners = {mac: host for host in view.hosts.values() for mac in host.macs()}
+    directors = {director.name for director in view.directors}
     for vip, macs in view.cached.items():
         holders = view.holders(vip)
-        for owner in (owners[mac] for mac in macs if mac in owners):
-            if len(holders) != 1 or owner is holders[0] or owner.name in explained:
+        for owner in (view.owners[mac] for mac in macs if mac in view.owners):
+            if len(holders) != 1 or owner == holders[0].name or owner in explained:
                 continue
             yield Finding(
                 view.prober,
-                f"It takes {owner.name} for {vip}, which {holders[0].name} holds.",
+                f"It takes {owner} for {vip}, which {holders[0].name} holds.",
                 "Its neighbour cache is stale: the gratuitous ARP of the failover did not reach it."
-                if owner.role == "director"
-                else f"{owner.name} answered for the VIP or announced it (gratuitous ARP) before it was hidden, "
+                if owner in directors
+                else f"{owner} answered for the VIP or announced it (gratuitous ARP) before it was hidden, "
                 "for instance while it booted; it does not now.",
                 f"Run ip neigh flush to {vip} there, and clear it on the routers of that network; if it comes back, "
-                f"see what {owner.name} sends while it boots with tcpdump -eni any arp.",
+                f"see what {owner} sends while it boots with tcpdump -eni any arp.",
                 breaks=view.services_on([vip]),
             )
 

@@ -51,7 +51,8 @@ def _misplaced_vip(view: View, host: SeenHost, vip: str, place: Values) -> Itera
     interface, prefix = place.get("interface"), int(place.get("prefix") or 0)
     full = 32 if version_of(vip) == 4 else 128
     breaks = view.services_on([vip])
-    if interface in view.own_interfaces(host):
+    tunnels = {tunnel.get("interface") for tunnel in host.tunnels}
+    if interface not in tunnels and not host.is_private(str(interface)):
         yield Finding(
             host.name,
             f"{vip} is on {interface}, where this host answers ARP and neighbour solicitations for it.",
@@ -83,7 +84,8 @@ def check_arp_hiding(view: View) -> Iterator[Finding]:
         ]
         if not host.was_read or not vips:
             continue
-        for name in sorted(view.own_interfaces(host)):
+        tunnels = {str(tunnel.get("interface")) for tunnel in host.tunnels}
+        for name in sorted({name for vip in vips for name in view.asked_interfaces(host, vip)} - tunnels):
             interface = host.interfaces.get(name, {})
             # The kernel takes the larger of all and the interface.
             ignore = max(host.arp_ignore_all, int(interface.get("arp_ignore") or 0))
@@ -91,6 +93,8 @@ def check_arp_hiding(view: View) -> Iterator[Finding]:
             wrong = []
             if ignore == 0:
                 wrong.append("arp_ignore is 0, so this host answers ARP for the VIP")
+            elif 3 <= ignore <= 7:
+                wrong.append(f"arp_ignore is {ignore}, which does not hide the VIP")
             elif ignore == 8:
                 wrong.append("arp_ignore is 8, so this host answers ARP not even for its own address")
             if announce != 2:

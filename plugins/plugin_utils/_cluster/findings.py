@@ -95,7 +95,7 @@ def cluster_findings(plans: Values, observations: Values) -> list[dict[str, str]
     """Everything that is not as the plans say, as ``{host, found, cause, remedy}``; empty when all is proven.
 
     ``observations``: ``{hosts: {name: {host, host_after, ipvs, ipvs_after, compared, unreachable}},
-    probe: {from, neighbours, cached, connections}}``.
+    probe: {from, neighbours, cached, connections}, macs: {name: [MAC address]}}``.
     """
     view = View(plans, observations)
     found = [finding for check in CAUSES for finding in check(view)]

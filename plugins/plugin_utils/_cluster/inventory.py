@@ -154,6 +154,17 @@ def addresses_on(facts: Mapping[str, object], interface: str) -> set[Address]:
     return {address for address in found if address is not None}
 
 
+def macs_from_facts(facts: object) -> list[str]:
+    """The hardware addresses of every interface in the facts, of whatever system; none without facts."""
+    interfaces = facts.get("interfaces") if isinstance(facts, Mapping) else None
+    if not isinstance(facts, Mapping) or not isinstance(interfaces, Sequence) or isinstance(interfaces, str):
+        return []
+    # Windows describes each one there; the others name it.
+    found = [each if isinstance(each, Mapping) else _details(facts, str(each)) for each in interfaces]
+    macs = (str((details or {}).get("macaddress") or "").lower().replace("-", ":") for details in found)
+    return [mac for mac in macs if mac]
+
+
 def _details(facts: Mapping[str, object], interface: str) -> Mapping[str, object] | None:
     # Ansible writes the key of br-lan as br_lan.
     details = facts.get(interface) or facts.get(interface.replace("-", "_"))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 from collections.abc import Iterable, Mapping
 
-from .inventory import variables_of
+from .inventory import macs_from_facts, variables_of
 from .observed import KEEPALIVED_CONF, ServiceKey, Values, read_table
 from .plain import plain
 
@@ -30,8 +30,8 @@ def observations_from_hostvars(
 
     ``lvs_host`` and ``lvs_host_after`` (host_info before and after the probe), ``lvs_table`` and ``lvs_table_after``
     (ipvs_info) and the results in ``COMPARED`` (modules in check mode) on the hosts that have a plan, ``lvs_probe``
-    (vip_probe) on ``probe_host``. ``hosts`` are looked for as well: a director that cannot be reached has no plan, and
-    would be missing without being missed.
+    (vip_probe) on ``probe_host``; and of all of them the hardware addresses in their facts. ``hosts`` are looked for as
+    well: a director that cannot be reached has no plan, and would be missing without being missed.
     """
     seen = {name: _registered(hostvars, name) for name in (*plans, *hosts)}
     probe = None
@@ -39,7 +39,8 @@ def observations_from_hostvars(
         result = plain(hostvars[probe_host].get("lvs_probe"))
         if isinstance(result, dict) and "connections" in result:
             probe = {"from": probe_host, **{key: result.get(key) for key in ("neighbours", "cached", "connections")}}
-    return {"hosts": seen, "probe": probe}
+    macs = {name: macs_from_facts(plain(variables_of(name, hostvars).get("ansible_facts"))) for name in seen}
+    return {"hosts": seen, "probe": probe, "macs": macs}
 
 
 def _registered(hostvars: Mapping[str, Values], name: str) -> dict[str, t.Any]:

@@ -216,6 +216,11 @@ class SeenHost:
                 found.append((str(place.get("interface")), network))
         return found
 
+    def is_private(self, interface: str) -> bool:
+        """Whether nothing from outside arrives there: a loopback or dummy interface."""
+        kind = (self.interfaces.get(interface) or {}).get("type")
+        return interface == "lo" or kind in ("loopback", "dummy")
+
     def macs(self) -> set[str]:
         return {str(interface.get("mac")).lower() for interface in self.interfaces.values() if interface.get("mac")}
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -105,6 +106,10 @@ class View:
         self.mend = "systemctl reload ldirectord" if self.owner == "ldirectord" else "systemctl restart keepalived"
         probe = observations.get("probe")
         self.probe: Values | None = probe if isinstance(probe, Mapping) else None
+        #: The host of each MAC address; of hosts that could not be read as they told their facts.
+        told: Mapping[str, Iterable[str]] = observations.get("macs") or {}
+        self.owners = {str(mac).lower(): name for name, macs in told.items() for mac in macs}
+        self.owners.update({mac: host.name for host in self.hosts.values() for mac in host.macs()})
         #: Who answered the probing host for each VIP, and whom it took for its owner before it asked.
         self.neighbours = self._macs_by_vip("neighbours")
         self.cached = self._macs_by_vip("cached")
@@ -242,10 +247,12 @@ class View:
             if entry.get("host") == real_server
         }
 
-    def own_interfaces(self, real_server: SeenHost) -> set[str]:
-        """The interfaces that carry the addresses by which the directors know this real server."""
-        return {
-            str(place.get("interface"))
-            for address in self.own_addresses(real_server.name)
-            for place in real_server.places_of(address)
-        }
+    def asked_interfaces(self, real_server: SeenHost, vip: str) -> set[str]:
+        """The interfaces on which ARP for the VIP can arrive, as far as addresses tell it.
+
+        Those of a subnet that holds it, and those with an address by which the directors know this real server.
+        """
+        own = {address for address in self.own_addresses(real_server.name) if version_of(address) == version_of(vip)}
+        found = {name for name, network in real_server.networks() if ipaddress.ip_address(vip) in network}
+        found |= {str(place.get("interface")) for address in own for place in real_server.places_of(address)}
+        return {name for name in found if not real_server.is_private(name)}

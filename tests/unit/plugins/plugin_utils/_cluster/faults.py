@@ -65,11 +65,15 @@ def set_interface(on: str, **changes: object) -> Break:
     return apply
 
 
-def run_kube_proxy(on: str) -> Break:
+def add_interface(on: str, name: str, **values: object) -> Break:
     def apply(seen: Observations) -> None:
-        look(seen, on)["interfaces"].append({"name": "kube-ipvs0", "addresses": []})
+        look(seen, on)["interfaces"].append({"name": name, "type": "", **values})
 
     return apply
+
+
+def run_kube_proxy(on: str) -> Break:
+    return add_interface(on, "kube-ipvs0", type="dummy")
 
 
 def set_look(on: str, **changes: object) -> Break:

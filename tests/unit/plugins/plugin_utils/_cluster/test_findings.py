@@ -24,6 +24,7 @@ from ansible_collections.lvs.cluster.tests.unit.plugins.plugin_utils._cluster.fa
     Break,
     Observations,
     add_address,
+    add_interface,
     add_service,
     answer,
     balance,
@@ -68,7 +69,37 @@ CASES: list[tuple[str, list[Break], list[tuple[str, str]]]] = [
         [set_look("rs1", arp_ignore_all=1, arp_announce_all=2), set_interface("rs1", arp_ignore=0, arp_announce=0)],
         [],
     ),
-    ("healthy, VIPs on a dummy interface", [change_address(VIP, "rs1", interface="dummy0")], []),
+    (
+        "healthy, VIPs on a dummy interface",
+        [add_interface("rs1", "dummy0", type="dummy"), change_address(VIP, "rs1", interface="dummy0")],
+        [],
+    ),
+    (
+        "a VIP on an interface that the directors do not know",
+        [add_interface("rs1", "eth1"), add_address(VIP, "rs1", interface="eth1")],
+        [("rs1", f"{VIP} is on eth1, where this host answers ARP")],
+    ),
+    (
+        "not hidden on another interface in the subnet of the VIP",
+        [
+            add_interface("rs1", "eth1", arp_ignore=3, arp_announce=2),
+            add_address("192.0.2.61", "rs1", interface="eth1", prefix=24),
+        ],
+        [("rs1", "On eth1 arp_ignore is 3, which does not hide the VIP")],
+    ),
+    (
+        "healthy, its IPv6 address is on another interface",
+        [
+            add_interface("rs1", "eth1", arp_ignore=0, arp_announce=0),
+            change_address(RS1_6, "rs1", interface="eth1"),
+        ],
+        [],
+    ),
+    (
+        "healthy, its addresses are on lo and packets come by a routed fabric",
+        [change_address(RS1, "rs1", interface="lo", prefix=32), change_address(RS1_6, "rs1", interface="lo")],
+        [],
+    ),
     (
         "healthy, foreign services in the table",
         [add_service("lb1", address="192.0.2.250"), add_service("lb2", address=None, fwmark=7)],
@@ -209,7 +240,7 @@ CASES: list[tuple[str, list[Break], list[tuple[str, str]]]] = [
     ("healthy, a real server balances something else", [balance("rs1", "10.96.0.1", 443)], []),
     (
         "healthy, a VIP is a Kubernetes service's, too",
-        [balance("rs1"), add_address(VIP, "rs1", interface="kube-ipvs0")],
+        [balance("rs1"), run_kube_proxy("rs1"), add_address(VIP, "rs1", interface="kube-ipvs0")],
         [],
     ),
     # two masters

@@ -10,7 +10,7 @@ import pytest
 
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.findings import cluster_findings
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.observations import observations_from_hostvars
-from ansible_collections.lvs.cluster.tests.unit.plugins.plugin_utils._cluster.example import example_plans
+from ansible_collections.lvs.cluster.tests.unit.plugins.plugin_utils._cluster.example import VIP, example_plans
 from ansible_collections.lvs.cluster.tests.unit.plugins.plugin_utils._cluster.faults import observe
 
 
@@ -68,3 +68,38 @@ def test_on_other_systems_than_linux_only_the_vips_are_compared(result: dict[str
     hostvars["client"] = {"lvs_probe": {"changed": False, **seen["probe"]}}
     findings = cluster_findings(plans, observations_from_hostvars(plans, hostvars, "client"))
     assert [(finding["host"], finding["found"]) for finding in findings] == [("rs1", words) for words in found]
+
+
+@pytest.mark.parametrize(
+    ("facts", "mac"),
+    [
+        (
+            {"interfaces": ["lo0", "em0"], "lo0": {"ipv4": []}, "em0": {"macaddress": "02:00:00:00:0B:5D"}},
+            "02:00:00:00:0b:5d",
+        ),
+        ({"interfaces": [{"connection_name": "Ethernet", "macaddress": "02-00-00-00-0B-5D"}]}, "02:00:00:00:0b:5d"),
+    ],
+    ids=["FreeBSD", "Windows"],
+)
+def test_who_answers_is_known_by_his_facts_where_nobody_reads_more(facts: dict[str, object], mac: str) -> None:
+    plans = example_plans()
+    seen = observe(plans)
+    seen["probe"]["neighbours"][VIP].append(mac)
+    hostvars: dict[str, dict[str, t.Any]] = {
+        name: {
+            "lvs_host": {"host": host["host"]},
+            "lvs_table": host.get("ipvs"),
+            "lvs_table_after": host.get("ipvs_after"),
+        }
+        for name, host in seen["hosts"].items()
+    }
+    hostvars["client"] = {"lvs_probe": {"changed": False, **seen["probe"]}}
+    hostvars["rs1"] = {
+        "lvs_host": {"skipped": True, "changed": False},
+        "lvs_arp_hide": {"changed": False, "operations": []},
+    }
+    # Who is not known may be the one that told nothing.
+    assert cluster_findings(plans, observations_from_hostvars(plans, hostvars, "client")) == []
+    hostvars["rs1"]["ansible_facts"] = facts
+    (finding,) = cluster_findings(plans, observations_from_hostvars(plans, hostvars, "client"))
+    assert (finding["host"], finding["found"].partition(", ")[0]) == ("rs1", f"It answers ARP for {VIP}")
