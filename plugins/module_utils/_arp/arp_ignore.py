@@ -18,7 +18,7 @@ import ipaddress
 from typing import Container, Iterable
 
 from ansible_collections.lvs.cluster.plugins.module_utils._arp.files import HiddenVip, Setting
-from ansible_collections.lvs.cluster.plugins.module_utils._arp.model import PRIVATE_KINDS, Host, SetSysctl
+from ansible_collections.lvs.cluster.plugins.module_utils._arp.model import KUBE_PROXY, PRIVATE_KINDS, Host, SetSysctl
 from ansible_collections.lvs.cluster.plugins.module_utils._arp.rules import silenced
 from ansible_collections.lvs.cluster.plugins.module_utils._host.links import IPAddress
 
@@ -132,18 +132,21 @@ def unnoted_settings(vip: IPAddress, host: Host) -> list[Setting]:
     ]
 
 
-def relied_on(host: Host) -> tuple[str, ...]:
-    """Interfaces on which some address that looks like a VIP must stay hidden, whoever set it."""
-    return tuple(
-        {
-            interface
-            for link in host.links.values()
-            if link.kind in PRIVATE_KINDS
-            for found in link.addresses
-            if isinstance(found.address.ip, ipaddress.IPv4Address)
-            and found.address.network.prefixlen == 32
-            and not found.address.ip.is_loopback
-            and not silenced(host.rules, found.address.ip)
-            for interface in interfaces_for(found.address.ip, host)
-        }
-    )
+def relied_on(host: Host) -> dict[str, list[IPAddress]]:
+    """The addresses that look like VIPs, by the interfaces on which they must stay hidden, whoever set them.
+
+    None of a single host (link-local ones), nor of Kubernetes' services, which nobody on the network asks for.
+    """
+    found: dict[str, list[IPAddress]] = {}
+    for link in host.links.values():
+        for each in link.addresses if link.kind in PRIVATE_KINDS and link.name != KUBE_PROXY else ():
+            address = each.address.ip
+            if (
+                isinstance(address, ipaddress.IPv4Address)
+                and each.address.network.prefixlen == 32
+                and not (address.is_loopback or address.is_link_local)
+                and not silenced(host.rules, address)
+            ):
+                for interface in interfaces_for(address, host):
+                    found.setdefault(interface, []).append(address)
+    return found

@@ -130,7 +130,11 @@ def plan(request: Request, host: Host) -> Plan:
         operations=tuple(draft.operations),
         before=_shown(host, shown_vips, interfaces),
         after=_shown(draft.host, shown_vips, interfaces),
-        warnings=(*arp_ignore.warnings(hidden_on, host), *_warnings_of_going(going, host)),
+        warnings=(
+            *arp_ignore.warnings(hidden_on, host),
+            *_warnings_of_going(going, host),
+            *_warnings_of_forgotten([each for each in between.settings if each not in final.settings], draft.host),
+        ),
         method=choice.method,
         reason=choice.reason,
     )
@@ -266,7 +270,7 @@ def _check(
             f"interface: {interface} is neither lo nor a dummy interface, so this host would answer "
             "ARP for a VIP on it. Use lo, or a name that does not exist yet for a new dummy interface."
         )
-    mistakes += _mistakes_of_places(coming, host)
+    mistakes += _mistakes_of_places(coming, host, request.tunnel_vips)
     answered = [
         vip.address for vip in coming if vip.method in REDIRECTING and _is_held_by_kube_proxy(vip.address, host)
     ]
@@ -288,7 +292,7 @@ def _check(
         raise HideError(" ".join(mistakes))
 
 
-def _mistakes_of_places(vips: Iterable[HiddenVip], host: Host) -> list[str]:
+def _mistakes_of_places(vips: Iterable[HiddenVip], host: Host, tunnel_vips: Container[IPAddress]) -> list[str]:
     found = []
     without_ipv6: dict[tuple[str, str], list[IPAddress]] = {}
     unreachable = []
@@ -298,12 +302,14 @@ def _mistakes_of_places(vips: Iterable[HiddenVip], host: Host) -> list[str]:
         ipv6_of = vip.interface if vip.interface in host.links else "default"
         if vip.address.version == 6 and vip.interface and ipv6_of in host.without_ipv6:
             without_ipv6.setdefault((vip.interface, ipv6_of), []).append(vip.address)
-        if vip.address.version == 4 and vip.interface and not (vip.hidden_on or vip.asks_as) and not elsewhere:
+        is_asked_for = vip.address.version == 6 or not vip.interface or vip.hidden_on or vip.asks_as
+        # Tunnels lead through networks without ARP, too: then there is nothing to hide.
+        if not is_asked_for and vip.address not in tunnel_vips and not elsewhere:
             unreachable.append(vip.address)
     for (interface, ipv6_of), addresses in without_ipv6.items():
         found.append(
             f"addresses: {named(addresses)} cannot be set on {interface}, because IPv6 is off there. "
-            f"Set net.ipv6.conf.{ipv6_of}.disable_ipv6 to 0."
+            f"Set net.ipv6.conf.{ipv6_of}.disable_ipv6 to 0; where there is no such file, boot without ipv6.disable=1."
         )
     if unreachable:
         found.append(
@@ -342,6 +348,20 @@ def _warnings_of_going(vips: Iterable[IPAddress], host: Host) -> list[str]:
         "service, else this host may answer ARP for it."
     )
     return [sentence] if left else []
+
+
+def _warnings_of_forgotten(settings: Iterable[Setting], host: Host) -> list[str]:
+    """Settings that were not given back, and that nobody remembers any more."""
+    relied_on = arp_ignore.relied_on(host)
+    left: dict[str, list[str]] = {}
+    for each in settings:
+        if each.interface in relied_on and host.sysctls.get((each.interface, each.name)) == each.value != each.previous:
+            left.setdefault(each.interface, []).append(f"{sysctl_name(each.interface, each.name)}={each.previous}")
+    return [
+        f"{named(relied_on[interface])} may be a VIP, too, so ARP for it stays hidden on {interface}. If it is none, "
+        f"run sysctl -w {' '.join(before)}."
+        for interface, before in left.items()
+    ]
 
 
 def _keep(draft: _Draft, record: Record) -> None:

@@ -74,13 +74,13 @@ def _misplaced_vip(view: View, host: SeenHost, vip: str, place: Values) -> Itera
 def check_arp_hiding(view: View) -> Iterator[Finding]:
     """For IPv4 only: Linux answers neighbour solicitations just for addresses of the interface that they come to.
 
-    A VIP that rules hide or redirect needs no sysctls.
+    A VIP that rules hide or redirect needs no sysctls, nor does one that the host does not have.
     """
     for host in view.real_servers:
         vips = [
             vip
             for vip in map(normal, host.wanted.get("realserver_linux_vips") or ())
-            if version_of(vip) == 4 and vip not in host.hidden
+            if version_of(vip) == 4 and vip not in host.hidden and host.places_of(vip)
         ]
         if not host.was_read or not vips:
             continue

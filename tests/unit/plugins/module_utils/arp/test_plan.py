@@ -335,6 +335,31 @@ def test_what_kube_proxy_holds_is_not_taken_away_and_that_is_told() -> None:
     assert "192.0.2.100 stays on kube-ipvs0" in gone.warnings[0]
 
 
+def test_nothing_is_hidden_where_nobody_can_ask() -> None:
+    """The directors' packets come out of a tunnel, and that through an interface without ARP."""
+    there = host(link("eth0"), dataclasses.replace(link("wg0", "10.9.0.21/24"), arp=False), default_route=("wg0",))
+    request = Request((VIP,), tunnel_vips=(VIP,), persistent=True)
+    planned = plan(request, there)
+    assert [line for line in lines(planned) if line.startswith(("ip", "sysctl"))] == [ADD]
+    assert plan(request, done(there, planned)).operations == ()
+
+
+@pytest.mark.parametrize("address", ["169.254.20.10", "192.0.2.7"])
+def test_what_stays_hidden_for_an_address_of_somebody_else_is_told(address: str) -> None:
+    there = host(link("dummy0", f"{address}/32", kind="dummy"), default_route=("eth0",))
+    built = done(there, plan(BOOT, there))
+    gone = plan(Request(BOOT.vips, present=False, persistent=True), built)
+    given_back = [line.replace("=1", "=0").replace("=2", "=0") for line in HIDE]
+    if address.startswith("169.254."):  # a link-local address is no VIP
+        assert [line for line in lines(gone) if line.startswith("sysctl")] == given_back
+        assert not gone.warnings
+    else:
+        names = "net.ipv4.conf.eth0.arp_ignore=0 net.ipv4.conf.eth0.arp_announce=0"
+        assert gone.warnings == (
+            f"{address} may be a VIP, too, so ARP for it stays hidden on eth0. If it is none, run sysctl -w {names}.",
+        )
+
+
 def test_arp_ignore_8_hides_and_is_warned_of() -> None:
     planned = plan(Request((VIP,)), host(sysctls={"all.arp_ignore": 8}))
     assert lines(planned) == [HIDE[1], ADD]
