@@ -135,11 +135,13 @@ options:
   persistent:
     description:
       - Whether the VIPs come back after a reboot, hidden first. It takes one systemd unit,
-        C(lvs-cluster-arp-hide.service). It runs before the network, whichever program configures that; where the
-        interface with the sysctls is not there yet, it runs as soon as that comes, and no VIP comes before.
+        C(lvs-cluster-arp-hide.service). It runs before the network, whichever program configures that; where no
+        interface with the sysctls is there yet, it runs as soon as one comes, and no VIP comes before. An interface
+        that comes later still is hidden on by the file below.
       - Rules come back with the same unit, before the VIPs. It runs after the units that load other people's rules
         (C(nftables), C(arptables), C(iptables), C(ip6tables), C(netfilter-persistent)), and again whenever one of these
         is restarted or reloaded. Until then, for the blink of an eye, such a reload leaves the VIP without its rules.
+        When one of them that did not run is started, and empties all tables, run this again.
       - Beside it, C(/etc/sysctl.d/99-lvs-cluster-arp.conf) hides again on an interface that is removed and made anew.
       - The unit file also remembers what the sysctls were before, so that removal can give these values back. Without
         it, removal sets the host's default (C(net.ipv4.conf.default)).
