@@ -44,7 +44,7 @@ def site() -> None:
     for name in ("first", "second"):
         run = succeeded(playbook("site.yml"))
         tasks = run.recap[REAL_SERVER]["ok"] + run.recap[REAL_SERVER]["skipped"]
-        there = re.findall(r"^realserver_linux : .+? -+ ([0-9.]+)s$", run.output, re.MULTILINE)
+        there = re.findall(r"^lvs\.cluster\.realserver_linux : .+? -+ ([0-9.]+)s$", run.output, re.MULTILINE)
         print(
             f"site.yml, {name} run: {tasks} tasks for a real server, {sum(map(float, there)):.1f} s of the role "
             f"realserver_linux of {run.seconds:.0f} s for the cluster",

@@ -64,7 +64,8 @@ def turn(requests: int) -> float:
 
 
 def main() -> None:
-    requests, turns = (*map(int, sys.argv[1:]), 2000, 9)[:2]
+    given = [int(word) for word in sys.argv[1:]]
+    requests, turns = [*given, *(500, 36)[len(given) :]]
     if os.geteuid():
         sys.exit("bench_arp_ways makes network namespaces: run it as root.")
     leave_namespaces(CLONE_NEWNS)

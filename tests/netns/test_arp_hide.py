@@ -14,13 +14,17 @@ import shlex
 import shutil
 import socket
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from arp_cases import OTHER, RIP, VIP, VIP6, answers_arp, make_lan, serves, state, vip_is_held
+from arp_cases import MAC, OTHER, RIP, VIP, VIP6, answers_arp, make_lan, serves, state, vip_is_held
+from fwmark_cases import inside
 from kernel_tools import ModuleRun, Tool
+
+from ansible_collections.lvs.cluster.plugins.module_utils._arp.model import AwaitConnections
 
 UNIT = Path("/etc/systemd/system/lvs-cluster-arp-hide.service")
 METHODS = ["arp_ignore", "nftables", "arptables", "redirect"]
@@ -246,6 +250,41 @@ def test_drift_is_healed(run_module: ModuleRun, tool: Tool, method: str, command
     assert run_module("arp_hide", parameters)["changed"]
     assert not run_module("arp_hide", parameters)["changed"]
     assert not answers_arp(VIP)
+    assert serves(tool, VIP)
+
+
+@pytest.mark.parametrize("lasts", [1, 60], ids=["short", "too long"])
+def test_a_vip_that_is_redirected_from_now_on_waits_for_the_connections_that_it_has(
+    run_module: ModuleRun, tool: Tool, monkeypatch: pytest.MonkeyPatch, lasts: int
+) -> None:
+    monkeypatch.setattr(AwaitConnections, "SECONDS", 3)
+    run_module("arp_hide", {"addresses": [VIP], "method": "arp_ignore"})
+    tool("ip", "-n", "client", "neighbour", "replace", VIP, "lladdr", MAC, "dev", "eth0")
+    with socket.socket() as server:
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        server.bind(("0.0.0.0", 80))
+        server.listen()
+        with inside("client"):
+            client = socket.socket()
+        client.settimeout(5)
+        client.connect((VIP, 80))
+        peer, _address = server.accept()
+
+        def answer() -> None:
+            peer.send(b"!")
+            peer.close()
+
+        later = threading.Timer(lasts, answer)
+        later.start()
+        run_module("arp_hide", {"addresses": [VIP], "method": "redirect"})
+        if lasts == 1:
+            assert client.recv(1) == b"!"
+        else:
+            assert later.is_alive(), "the module has not waited for it to the end"
+            later.cancel()
+            peer.close()
+        client.close()
+    assert not vip_is_held(tool, VIP)
     assert serves(tool, VIP)
 
 

@@ -100,7 +100,7 @@ def settings_for(vips: Iterable[HiddenVip], known: tuple[Setting, ...], host: Ho
         interface
         for vip in vips
         if not host.record.vip(vip.address)
-        and any(link.kind in PRIVATE_KINDS for link, _a in host.places_of(vip.address))
+        and any(link.kind in PRIVATE_KINDS for link, _a in host.removable_places_of(vip.address))
         for interface in vip.hidden_on
     }
     needed = sorted({interface for vip in vips for interface in vip.hidden_on})

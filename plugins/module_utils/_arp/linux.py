@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Sequence
 
@@ -15,6 +16,7 @@ from ansible_collections.lvs.cluster.plugins.module_utils._arp.choose import pro
 from ansible_collections.lvs.cluster.plugins.module_utils._arp.error import HideError
 from ansible_collections.lvs.cluster.plugins.module_utils._arp.files import FIREWALLD, SYSCTL_PATH, UNIT, UNIT_PATH
 from ansible_collections.lvs.cluster.plugins.module_utils._arp.model import (
+    AwaitConnections,
     Host,
     Operation,
     RemoveFile,
@@ -112,9 +114,19 @@ def carry_out(module: AnsibleModule, operations: Sequence[Operation], done: list
             _write(module, operation)
         elif isinstance(operation, RemoveFile):
             _remove(operation)
+        elif isinstance(operation, AwaitConnections):
+            _await_connections(module, operation)
         else:
             _output(module, operation.command)
         done.append(operation)
+
+
+def _await_connections(module: AnsibleModule, operation: AwaitConnections) -> None:
+    if not module.get_bin_path(operation.command[0]):
+        return  # without it nobody can see them
+    deadline = time.monotonic() + operation.SECONDS
+    while _output(module, operation.command).strip() and time.monotonic() < deadline:
+        time.sleep(0.1)
 
 
 def _output(module: AnsibleModule, command: Sequence[str]) -> str:

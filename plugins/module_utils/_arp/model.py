@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import ipaddress
 import re
-from typing import Any, Iterable, Mapping, Sequence, Union
+from typing import Any, ClassVar, Iterable, Mapping, Sequence, Union
 
 from ansible_collections.lvs.cluster.plugins.module_utils._arp.error import HideError
 from ansible_collections.lvs.cluster.plugins.module_utils._arp.files import (
@@ -31,6 +31,8 @@ from ansible_collections.lvs.cluster.plugins.module_utils._ipvs.desired import M
 from ansible_collections.lvs.cluster.plugins.module_utils._rules.reading import Reader
 
 OUR_ALIAS = "lvs.cluster"  # interfaces that we made carry it, so that they can be removed again
+#: States of ss(8) in which the other end waits for something from here.
+_CONNECTED = ("syn-recv", "established", "fin-wait-1", "close-wait", "closing", "last-ack")
 PRIVATE_KINDS = ("loopback", "dummy")  # no packet from outside arrives on these
 #: The dummy interface on which kube-proxy in IPVS mode holds the addresses of Kubernetes' services. It removes from
 #: there what it does not know, and sets anew what somebody removed (kubernetes.io, "IPVS proxy mode").
@@ -431,7 +433,29 @@ class TellSystemd:
         return host
 
 
+@dataclasses.dataclass(frozen=True)
+class AwaitConnections:
+    """Until no TCP connection to these VIPs is being made, used or ended, or `SECONDS` are over.
+
+    They would hang when their VIP leaves: what is redirected from now on are new ones only. The command shows them.
+    """
+
+    SECONDS: ClassVar[int] = 10
+
+    vips: tuple[IPAddress, ...]
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        states = [word for state in _CONNECTED for word in ("state", state)]
+        sources = [word for vip in self.vips for word in ("or", "src", f"[{vip}]" if vip.version == 6 else str(vip))]
+        return ("ss", "-Hnt", *states, "(", *sources[1:], ")")
+
+    def applied(self, host: Host) -> Host:
+        return host
+
+
 Operation = Union[
+    AwaitConnections,
     SetSysctl,
     ChangeRules,
     AddAddress,

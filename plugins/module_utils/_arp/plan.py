@@ -39,6 +39,7 @@ from ansible_collections.lvs.cluster.plugins.module_utils._arp.model import (
     PRIVATE_KINDS,
     AddAddress,
     AddDummy,
+    AwaitConnections,
     ChangeRules,
     DeleteAddress,
     DeleteDummy,
@@ -112,6 +113,7 @@ def plan(request: Request, host: Host) -> Plan:
     _add_rules(draft, wanted)
     lasting = {interface for vip in kept for interface in vip.hidden_on}
     draft.do(*arp_ignore.hide_on(hidden_on, draft.host, lasting=lasting))
+    _await_connections(draft, coming)
     for vip in coming:
         _place(draft, vip)
     _take_away(draft, going)
@@ -180,7 +182,7 @@ def _traffic(vip: IPAddress, hiding: Hiding, request: Request, host: Host) -> tu
 
 def _present_interface(vip: IPAddress, host: Host) -> str:
     """Where the VIP belongs, as noted, else where it stands, else ``lo``."""
-    noted = [each.interface for each in host.record.vip(vip) if each.interface]
+    noted = [each.interface for each in host.record.vip(vip) if each.interface not in ("", KUBE_PROXY)]
     standing = [link.name for link, _address in host.removable_places_of(vip) if link.kind in PRIVATE_KINDS]
     return (noted + standing + ["lo"])[0]
 
@@ -245,7 +247,7 @@ def _unnoted_settings(
     held = [
         vip
         for vip in leaving
-        if any(link.kind in PRIVATE_KINDS for link, _address in host.places_of(vip))
+        if any(link.kind in PRIVATE_KINDS for link, _address in host.removable_places_of(vip))
         and not rules.silenced(host.rules, vip)
     ]
     return [setting for vip in held for setting in arp_ignore.unnoted_settings(vip, host)]
@@ -259,7 +261,7 @@ def _check(
     for interface in sorted({*asked, *(vip.interface for vip in coming if vip.interface)}):
         check_interface_name(interface)
         link = host.links.get(interface)
-        if interface == KUBE_PROXY:
+        if request.present and interface == KUBE_PROXY:
             mistakes.append(
                 f"interface: kube-proxy removes from {KUBE_PROXY} what is not of a Kubernetes service. Use lo, or a "
                 "name that does not exist yet for a new dummy interface."
@@ -407,6 +409,13 @@ def _make_interface(draft: _Draft, name: str, *, is_ours: bool) -> None:
         draft.do(MarkLink(name))
     if not draft.host.links[name].up:
         draft.do(RaiseLink(name))
+
+
+def _await_connections(draft: _Draft, coming: Iterable[HiddenVip]) -> None:
+    """Those of VIPs that leave this host because rules redirect what comes for them."""
+    leaving = tuple(vip.address for vip in coming if not vip.interface and draft.host.removable_places_of(vip.address))
+    if leaving:
+        draft.do(AwaitConnections(leaving))
 
 
 def _place(draft: _Draft, vip: HiddenVip) -> None:

@@ -96,6 +96,10 @@ NFT_REDIRECT = (
     " ip daddr 192.0.2.100 meta l4proto sctp redirect; ip daddr 192.0.2.100 meta l4proto tcp redirect;"
     " ip daddr 192.0.2.100 meta l4proto udp redirect; }; }'"
 )
+SEE_CONNECTIONS = (
+    "ss -Hnt state syn-recv state established state fin-wait-1 state close-wait state closing state last-ack"
+    " '(' src 192.0.2.100 ')'"
+)
 SYSCTLS = ["sysctl -w net.ipv4.conf.eth0.arp_ignore=1", "sysctl -w net.ipv4.conf.eth0.arp_announce=2"]
 SYSCTLS_BACK = ["sysctl -w net.ipv4.conf.eth0.arp_ignore=0", "sysctl -w net.ipv4.conf.eth0.arp_announce=0"]
 IPTABLES = "iptables -w 60 -t nat"
@@ -184,8 +188,8 @@ CASES = [
     pytest.param(
         after("arp_ignore"),
         Request((VIP,), method="redirect", traffic=()),
-        [NFT_REDIRECT, DELETE, *SYSCTLS_BACK],
-        id="to redirect: the rule first, then the VIP goes",
+        [NFT_REDIRECT, SEE_CONNECTIONS, DELETE, *SYSCTLS_BACK],
+        id="to redirect: the rule first, then the connections end, then the VIP goes",
     ),
     pytest.param(
         after("redirect"),
@@ -199,8 +203,8 @@ CASES = [
     pytest.param(
         after("arp_ignore"),
         Request((VIP,), method="firewalld", traffic=WEB),
-        [rich("add"), DELETE, *SYSCTLS_BACK],
-        id="to firewalld: the rule first, then the VIP goes",
+        [rich("add"), SEE_CONNECTIONS, DELETE, *SYSCTLS_BACK],
+        id="to firewalld: the rule first, then the connections end, then the VIP goes",
     ),
     pytest.param(
         after("firewalld"),
