@@ -11,8 +11,9 @@ version_added: 0.1.0
 author: The lvs.cluster contributors (@lvs-cluster)
 description:
   - For the playbook C(lvs.cluster.site), from the plans of O(ignore:lvs_cluster) and the tables of the directors.
-  - A real server that could not be prepared throws away what directors send it by C(direct) and C(tunnel). Where one of
-    them has it as a destination already, nothing begins. Forwarding C(nat) needs nothing there.
+  - A real server that could not be prepared throws away what directors send it by C(direct) and C(tunnel). Nothing
+    begins where a director has it as a destination already, with the same forwarding, nor where it has the VIPs of the
+    service before the run. Forwarding C(nat) needs nothing there, and weight 0 sends nothing.
 positional: hostvars, real_servers
 options:
   _input:
@@ -20,7 +21,9 @@ options:
     type: dict
     required: true
   hostvars:
-    description: The variables of the directors. Read is C(lvs_table), a result of M(lvs.cluster.ipvs_info).
+    description:
+      - The variables of directors and real servers. Read are C(lvs_table), a result of M(lvs.cluster.ipvs_info), and
+        the addresses in C(ansible_facts).
     type: dict
     required: true
   real_servers:
@@ -41,7 +44,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: The services that no director sends a real server anything of now, by its name.
+  description: The services of which a real server would get something that it cannot take, by its name.
   type: dict
   sample: {"rs3": ["web", "web6"]}
 """
@@ -54,6 +57,7 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.observations import tables_from_hostvars
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.plain import plain
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.prepared import services_begun
+from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.turned import own_addresses
 
 
 def cluster_begun(
@@ -65,7 +69,8 @@ def cluster_begun(
     directors = {name: plan["vars"] for name, plan in described.items() if plan["role"] == "director"}
     tables = tables_from_hostvars(directors, hostvars)[0]
     services = [service for plan in list(directors.values())[:1] for service in plan.get("director_services", [])]
-    return services_begun(services, tables, plain(real_servers))
+    held = {name: own_addresses(name, hostvars) for name in {*directors, *plain(real_servers)}}
+    return services_begun(services, tables, plain(real_servers), held)
 
 
 class FilterModule:

@@ -149,6 +149,11 @@ host:
         up:
           description: Whether it is switched on.
           type: bool
+        arp:
+          description:
+            - Whether neighbours are asked for there, by ARP or neighbour discovery. They are not on V(loopback) and on
+              most tunnels.
+          type: bool
         mtu:
           description: The largest packet that it takes, in bytes.
           type: int

@@ -146,7 +146,7 @@ def test_a_real_server_that_cannot_be_made_ready_gets_nothing_new():
         ssh("rs2", "ip address del 192.0.2.101/24 dev eth0")
     assert run.code != 0
     told = "Nothing was given to the directors, because rs2 could not be made ready, as is said above, and would throw"
-    assert f"{told} away the first packets of more." in " ".join(run.output.split())
+    assert f"{told} away what they would begin to send it of more." in " ".join(run.output.split())
     assert {name: daemon(name) for name in DIRECTORS} == before
 
 

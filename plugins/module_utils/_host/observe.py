@@ -117,6 +117,7 @@ def _interface(link: Link) -> dict[str, Any]:
         "type": link.kind,
         "mac": link.mac,
         "up": link.up,
+        "arp": link.arp,
         "mtu": link.mtu,
         "received_packets": link.received_packets,
         **own,

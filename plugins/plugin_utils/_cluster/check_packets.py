@@ -75,7 +75,7 @@ def check_neighbours(view: View, found: Found) -> Iterator[Finding]:
             owner = view.owners.get(mac)
             if owner is None:
                 strangers.setdefault(mac, []).append(vip)
-            elif owner not in holders and owner not in explained:
+            elif owner not in holders and owner not in explained and not view.may_hold(owner):
                 answering.setdefault(owner, []).append(vip)
     for name, vips in answering.items():
         yield _answering_finding(view, name, vips)
@@ -118,7 +118,7 @@ def check_cached_neighbours(view: View, found: Found) -> Iterator[Finding]:
     for vip, macs in view.cached.items():
         holders = view.holders(vip)
         for owner in (view.owners[mac] for mac in macs if mac in view.owners):
-            if len(holders) != 1 or owner == holders[0].name or owner in explained:
+            if len(holders) != 1 or owner == holders[0].name or owner in explained or view.may_hold(owner):
                 continue
             yield Finding(
                 view.prober,

@@ -117,9 +117,14 @@ def check_balancing(view: View) -> Iterator[Finding]:
     kube-proxy is meant to, where the VIP is a Kubernetes service's: then it holds the VIP, too.
     """
     for host in view.real_servers:
+        described = view.services_of(host.name)
         held = [normal(vip) for vip in host.wanted.get("realserver_linux_vips") or ()]
         vips = [vip for vip in held if all(place.get("interface") != KUBE_PROXY for place in host.places_of(vip))]
-        own = sorted(key for key in host.table or () if not is_mark(key) and key[1] in vips)
+        own = sorted(
+            key
+            for key in host.table or ()
+            if not is_mark(key) and key[1] in vips and (key[2] == 0 or view.key_at(*key) in described)
+        )
         if own:
             yield Finding(
                 host.name,
@@ -128,7 +133,7 @@ def check_balancing(view: View) -> Iterator[Finding]:
                 "A keepalived or ldirectord that runs on it, or it stayed there from when it was a director.",
                 "Stop what made it (systemctl status keepalived ldirectord), then remove it with ipvsadm -D; or take "
                 "the host out of the service.",
-                breaks=view.services_on({key[1] for key in own}) & view.services_of(host.name),
+                breaks=view.services_on({key[1] for key in own}) & described,
             )
 
 

@@ -217,9 +217,9 @@ class SeenHost:
         return found
 
     def is_private(self, interface: str) -> bool:
-        """Whether nothing from outside arrives there: a loopback or dummy interface."""
-        kind = (self.interfaces.get(interface) or {}).get("type")
-        return interface == "lo" or kind in ("loopback", "dummy")
+        """Whether nobody asks for addresses there: a loopback or dummy interface, or one without ARP."""
+        seen = self.interfaces.get(interface) or {}
+        return interface == "lo" or seen.get("type") in ("loopback", "dummy") or seen.get("arp") is False
 
     def macs(self) -> set[str]:
         return {str(interface.get("mac")).lower() for interface in self.interfaces.values() if interface.get("mac")}

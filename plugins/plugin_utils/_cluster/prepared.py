@@ -12,21 +12,43 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 
 from .capacity import Table
-from .observed import Values, described_destinations, destinations_of, forwarding_of, key_of
+from .observed import Values, described_destinations, destinations_of, forwarding_of, is_mark, key_of, vips_of
 
 
 def services_begun(
-    services: Iterable[Values], tables: Mapping[str, Table], unprepared: Collection[str]
+    services: Iterable[Values],
+    tables: Mapping[str, Table],
+    unprepared: Collection[str],
+    held: Mapping[str, Collection[str]],
 ) -> dict[str, list[str]]:
-    """For each of these real servers the names of the services that no director sends it anything of now."""
+    """For each of these real servers the names of the services that it would get something of that it cannot take.
+
+    ``held`` are the addresses of directors and real servers before the run. A real server that has the VIPs can take
+    what is forwarded directly, also when a check has it taken out now. One that gets it already, in the same way and
+    for the same VIPs, gets nothing new.
+    """
+    served = {address for director in tables for address in held.get(director, ())}
     found: dict[str, list[str]] = {}
     for service in services:
-        key = key_of(service)
-        known = {destination for table in tables.values() for destination in destinations_of(table.get(key))}
+        key, vips = key_of(service), set(vips_of(service))
+        now = {
+            (destination, str(entry.get("forwarding")))
+            for table in tables.values()
+            for destination, entry in destinations_of(table.get(key)).items()
+            # A mark does not say what is marked.
+            if not is_mark(key) or vips <= served
+        }
         for destination, entry in described_destinations(service).items():
-            host = entry.get("host")
-            if host in unprepared and destination not in known and forwarding_of(service, entry) != "nat":
-                names = found.setdefault(str(host), [])
-                if service["name"] not in names:
-                    names.append(service["name"])
+            host, forwarding = str(entry.get("host")), forwarding_of(service, entry)
+            is_able = forwarding == "nat" or (forwarding == "direct" and vips <= set(held.get(host, ())))
+            if (
+                host not in unprepared
+                or is_able
+                or int(entry.get("weight", 1)) == 0
+                or (destination, forwarding) in now
+            ):
+                continue
+            names = found.setdefault(host, [])
+            if service["name"] not in names:
+                names.append(service["name"])
     return found

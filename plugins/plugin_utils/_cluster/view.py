@@ -160,6 +160,11 @@ class View:
             not host.was_read for host in self.hosts.values() if not host.role
         )
 
+    def may_hold(self, name: str) -> bool:
+        """Whether it is a director, or a host without a plan, whose addresses nobody has read: any may stand there."""
+        host = self.hosts.get(name)
+        return host is not None and not host.was_read and host.role in ("director", "")
+
     def holders(self, vip: str) -> list[SeenHost]:
         """Directors that have the VIP, or the gateway."""
         return [director for director in self.looked_at_directors if director.places_of(vip)]
@@ -250,9 +255,15 @@ class View:
     def asked_interfaces(self, real_server: SeenHost, vip: str) -> set[str]:
         """The interfaces on which ARP for the VIP can arrive, as far as addresses tell it.
 
-        Those of a subnet that holds it, and those with an address by which the directors know this real server.
+        Those of a subnet that holds it, or where there is none those of the default route; and those with an address by
+        which the directors know this real server. So does ``arp_hide``.
         """
         own = {address for address in self.own_addresses(real_server.name) if version_of(address) == version_of(vip)}
         found = {name for name, network in real_server.networks() if ipaddress.ip_address(vip) in network}
+        found = found or {
+            str(route.get("interface"))
+            for route in real_server.routes
+            if route.get("family") == f"ipv{version_of(vip)}"
+        }
         found |= {str(place.get("interface")) for address in own for place in real_server.places_of(address)}
         return {name for name in found if not real_server.is_private(name)}

@@ -20,6 +20,7 @@ from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.findings impo
 from ansible_collections.lvs.cluster.tests.unit.plugins.plugin_utils._cluster.example import (
     DIRECTORS,
     REAL_SERVERS,
+    VIP,
     VIP6,
     example_plans,
     mistakes,
@@ -270,13 +271,20 @@ def test_what_directors_would_begin_to_send_is_seen_by_what_they_send_now() -> N
         assert cluster_begun(plans, variables, ["rs1"]) == {}
         # One of them has it: nothing begins.
         assert cluster_begun(plans, variables, ["rs2"]) == ({} if name == "lb1" else {"rs2": ["web"]})
+    vips = {"ansible_facts": {"all_ipv4_addresses": ["192.0.2.22", VIP], "all_ipv6_addresses": []}}
+    assert cluster_begun(plans, {**variables, "rs2": vips}, ["rs2"]) == {}, "taken out by its check, it has its VIPs"
     nobody = {"lb1": {"lvs_table": {"failed": True}}, "lb2": {}}
-    assert cluster_begun(plans, nobody, ["rs1", "rs2"]) == {"rs1": ["web", "web6"], "rs2": ["web", "web6"]}
+    assert cluster_begun(plans, {**nobody, "rs2": vips}, ["rs2"]) == {"rs2": ["web6"]}
+    both = {"rs1": ["web", "web6"]}
+    assert cluster_begun(plans, nobody, ["rs1", "rs2"]) == {**both, "rs2": ["web", "web6"]}
     assert cluster_begun(plans, nobody, []) == {}
-    for plan in (plans["lb1"], plans["lb2"]):
-        for each in plan["vars"]["director_services"]:
-            each["real_servers"] = [{**entry, "forwarding": "nat"} for entry in each["real_servers"]]
-    assert cluster_begun(plans, nobody, ["rs1"]) == {}
+    for change, begun in (({"forwarding": "nat"}, {}), ({"weight": 0}, {}), ({"forwarding": "tunnel"}, both)):
+        changed = example_plans()
+        for plan in (changed["lb1"], changed["lb2"]):
+            for each in plan["vars"]["director_services"]:
+                each["real_servers"] = [{**entry, **change} for entry in each["real_servers"]]
+        # The tables have them with forwarding direct.
+        assert cluster_begun(changed, seen(plans), ["rs1"]) == begun
 
 
 def test_status_shows_each_service_with_weights_connections_drains_and_differences() -> None:

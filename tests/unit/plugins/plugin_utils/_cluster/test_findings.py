@@ -96,6 +96,23 @@ CASES: list[tuple[str, list[Break], list[tuple[str, str]]]] = [
         [],
     ),
     (
+        "healthy, its address is on an interface without ARP",
+        [
+            add_interface("rs1", "wg0", arp=False, arp_ignore=0, arp_announce=0),
+            change_address(RS1, "rs1", interface="wg0", prefix=32),
+        ],
+        [],
+    ),
+    (
+        "not hidden where the default route leads, of a VIP of no network here",
+        [
+            add_interface("rs1", "eth1", arp_ignore=0, arp_announce=2),
+            change_address(RS1, "rs1", prefix=32),
+            set_look("rs1", routes=[{"family": "ipv4", "gateway": "10.0.0.1", "interface": "eth1"}]),
+        ],
+        [("rs1", "On eth1 arp_ignore is 0, so this host answers ARP for the VIP")],
+    ),
+    (
         "healthy, its addresses are on lo and packets come by a routed fabric",
         [change_address(RS1, "rs1", interface="lo", prefix=32), change_address(RS1_6, "rs1", interface="lo")],
         [],
@@ -238,6 +255,7 @@ CASES: list[tuple[str, list[Break], list[tuple[str, str]]]] = [
         [("rs1", f"It has tcp/{VIP}:80 in an IPVS table of its own, so it balances once more")],
     ),
     ("healthy, a real server balances something else", [balance("rs1", "10.96.0.1", 443)], []),
+    ("healthy, a port of Kubernetes is on all its addresses", [balance("rs1", VIP, 30080)], []),
     (
         "healthy, a VIP is a Kubernetes service's, too",
         [balance("rs1"), run_kube_proxy("rs1"), add_address(VIP, "rs1", interface="kube-ipvs0")],

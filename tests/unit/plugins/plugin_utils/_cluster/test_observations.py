@@ -10,7 +10,7 @@ import pytest
 
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.findings import cluster_findings
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.observations import observations_from_hostvars
-from ansible_collections.lvs.cluster.tests.unit.plugins.plugin_utils._cluster.example import VIP, example_plans
+from ansible_collections.lvs.cluster.tests.unit.plugins.plugin_utils._cluster.example import MACS, VIP, example_plans
 from ansible_collections.lvs.cluster.tests.unit.plugins.plugin_utils._cluster.faults import observe
 
 
@@ -103,3 +103,12 @@ def test_who_answers_is_known_by_his_facts_where_nobody_reads_more(facts: dict[s
     hostvars["rs1"]["ansible_facts"] = facts
     (finding,) = cluster_findings(plans, observations_from_hostvars(plans, hostvars, "client"))
     assert (finding["host"], finding["found"].partition(", ")[0]) == ("rs1", f"It answers ARP for {VIP}")
+
+
+def test_a_director_that_could_not_be_read_is_not_blamed_for_its_vips() -> None:
+    plans = example_plans()
+    seen = observe(plans)
+    seen["macs"] = {name: [mac] for name, mac in MACS.items()}
+    seen["hosts"]["lb1"]["host"] = None
+    found = cluster_findings(plans, seen)
+    assert [finding["found"] for finding in found] == ["Its state could not be read, so nothing on it is proven."]
