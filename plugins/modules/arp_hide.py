@@ -167,9 +167,9 @@ requirements:
   - On Linux, iproute2 4.18 or later, and systemd for O(persistent=true)
   - nftables, arptables, iptables or a running firewalld where O(method) is one that uses them
 notes:
-  - After a change to O(method=redirect) or O(method=firewalld) only new connections to the VIP work. Those that are
-    there when the VIP goes from the host end, so drain the real server before. After a change back, connections that
-    were redirected go on.
+  - A change to O(method=redirect) or O(method=firewalld) redirects new connections to the VIP only. Those that are
+    there are waited for before the VIP goes from the host, for 10 seconds at most; what lasts longer ends, so drain the
+    real server before. After a change back, connections that were redirected go on.
   - Rules of others and other addresses are never touched. A rule that somebody puts between those in our table or
     chains is removed.
   - Without root, in check mode, rules cannot be read, and are taken for missing.
