@@ -13,7 +13,8 @@ description:
   - For the playbook C(lvs.cluster.site), from the plans of O(ignore:lvs_cluster) and the tables of the directors.
   - A real server that could not be prepared throws away what directors send it by C(direct) and C(tunnel). Nothing
     begins where a director has it as a destination already, with the same forwarding, nor where it has the VIPs of the
-    service before the run. Forwarding C(nat) needs nothing there, and weight 0 sends nothing.
+    service before the run, on another interface than its own address. Forwarding C(nat) needs nothing there, and
+    weight 0 sends nothing.
 positional: hostvars, real_servers
 options:
   _input:
@@ -56,7 +57,7 @@ from ansible.errors import AnsibleFilterError
 
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.observations import tables_from_hostvars
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.plain import plain
-from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.prepared import services_begun
+from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.prepared import addresses_inside, services_begun
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.turned import own_addresses
 
 
@@ -69,7 +70,8 @@ def cluster_begun(
     directors = {name: plan["vars"] for name, plan in described.items() if plan["role"] == "director"}
     tables = tables_from_hostvars(directors, hostvars)[0]
     services = [service for plan in list(directors.values())[:1] for service in plan.get("director_services", [])]
-    held = {name: own_addresses(name, hostvars) for name in {*directors, *plain(real_servers)}}
+    held = {name: own_addresses(name, hostvars) for name in directors}
+    held |= {name: addresses_inside(name, hostvars) for name in plain(real_servers)}
     return services_begun(services, tables, plain(real_servers), held)
 
 

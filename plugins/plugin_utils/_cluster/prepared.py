@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 
 from .capacity import Table
-from .observed import Values, described_destinations, destinations_of, forwarding_of, is_mark, key_of, vips_of
+from .inventory import addresses_on, hosts_from_hostvars, interfaces_from_facts, parse_address, variables_of
+from .observed import Values, described_destinations, destinations_of, forwarding_of, is_mark, key_of, normal, vips_of
 
 
 def services_begun(
@@ -23,9 +24,9 @@ def services_begun(
 ) -> dict[str, list[str]]:
     """For each of these real servers the names of the services that it would get something of that it cannot take.
 
-    ``held`` are the addresses of directors and real servers before the run. A real server that has the VIPs can take
-    what is forwarded directly, also when a check has it taken out now. One that gets it already, in the same way and
-    for the same VIPs, gets nothing new.
+    ``held`` are the addresses of directors before the run, and those of real servers that ``addresses_inside`` gives. A
+    real server that has the VIPs there can take what is forwarded directly, also when a check has it taken out now. One
+    that gets it already, in the same way and for the same VIPs, gets nothing new.
     """
     served = {address for director in tables for address in held.get(director, ())}
     found: dict[str, list[str]] = {}
@@ -52,3 +53,17 @@ def services_begun(
             if service["name"] not in names:
                 names.append(service["name"])
     return found
+
+
+def addresses_inside(name: str, hostvars: Mapping[str, Values]) -> list[str]:
+    """The addresses of a real server that are on another interface than its own ones.
+
+    A VIP beside the own address is no sign of a real server that was ready once: for such a VIP it answers ARP.
+    """
+    (host,) = hosts_from_hostvars([name], hostvars, with_interfaces=False)
+    own = {parse_address(address) for address in host.addresses}
+    facts = variables_of(name, hostvars).get("ansible_facts")
+    if not isinstance(facts, Mapping):
+        return []
+    by_interface = [addresses_on(facts, interface.name) for interface in interfaces_from_facts(facts)]
+    return [normal(str(address)) for there in by_interface if own.isdisjoint(there) for address in there]

@@ -271,8 +271,15 @@ def test_what_directors_would_begin_to_send_is_seen_by_what_they_send_now() -> N
         assert cluster_begun(plans, variables, ["rs1"]) == {}
         # One of them has it: nothing begins.
         assert cluster_begun(plans, variables, ["rs2"]) == ({} if name == "lb1" else {"rs2": ["web"]})
-    vips = {"ansible_facts": {"all_ipv4_addresses": ["192.0.2.22", VIP], "all_ipv6_addresses": []}}
+    lan, lo = {"address": "192.0.2.22", "prefix": "24"}, {"address": "127.0.0.1", "prefix": "8"}
+    vip, facts = {"address": VIP, "prefix": "32"}, {"interfaces": ["eth0", "lo"]}
+    vips = {
+        "ansible_host": "192.0.2.22",
+        "ansible_facts": {**facts, "eth0": {"ipv4": lan}, "lo": {"ipv4": lo, "ipv4_secondaries": [vip]}},
+    }
     assert cluster_begun(plans, {**variables, "rs2": vips}, ["rs2"]) == {}, "taken out by its check, it has its VIPs"
+    wrong = {**vips, "ansible_facts": {**facts, "eth0": {"ipv4": lan, "ipv4_secondaries": [vip]}, "lo": {"ipv4": lo}}}
+    assert cluster_begun(plans, {**variables, "rs2": wrong}, ["rs2"]) == {"rs2": ["web"]}, "it answers ARP for the VIP"
     nobody = {"lb1": {"lvs_table": {"failed": True}}, "lb2": {}}
     assert cluster_begun(plans, {**nobody, "rs2": vips}, ["rs2"]) == {"rs2": ["web6"]}
     both = {"rs1": ["web", "web6"]}
