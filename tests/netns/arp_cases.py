@@ -80,7 +80,9 @@ def state(tool: Tool) -> dict[str, Any]:
             for line in tool(program, "-t", "nat", "-S").splitlines()
             if " ACCEPT" not in line
         ],
-        "files": sorted(path.read_text() for path in Path("/etc/systemd/system").glob("lvs-cluster-arp*")),
+        "files": {
+            str(path): path.read_text() if path.is_file() else "" for path in Path("/etc/systemd/system").rglob("*")
+        },
     }
 
 

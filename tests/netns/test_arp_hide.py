@@ -98,6 +98,18 @@ def test_create_change_and_delete_each_twice_in_check_and_in_real_mode(
     assert state(tool) == pristine
 
 
+def test_files_of_others_beside_a_unit_stay(run_module: ModuleRun, tool: Tool, boot_files: None) -> None:
+    theirs = Path("/etc/systemd/system/nftables.service.d/theirs.conf")
+    theirs.parent.mkdir()
+    theirs.write_text("[Service]\nNice=5\n")
+    pristine = state(tool)
+    parameters = {"addresses": [VIP], "method": "nftables", "persistent": True}
+    run_module("arp_hide", parameters)
+    assert (theirs.parent / "lvs-cluster-arp-hide.conf").exists()
+    run_module("arp_hide", {**parameters, "state": "absent"})
+    assert state(tool) == pristine
+
+
 @pytest.mark.proves(system="Linux", method=["arp_ignore", "nftables", "arptables", "redirect"], how="program")
 @pytest.mark.parametrize("method", METHODS)
 def test_the_operations_can_be_typed(run_module: ModuleRun, tool: Tool, method: str) -> None:

@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -84,34 +85,83 @@ def ours(host) -> dict[str, str]:
     return {name: host.check_output(f"nft --stateless --terse list {name}") for name in names}
 
 
+def test_rules_come_back_when_a_service_starts_or_stops_that_empties_every_table(director, machine):
+    """Debian's own nftables, which does not run before; its file begins with a flush of everything."""
+    host = machine(director)
+    before = ours(host)
+    with theirs_put_back(host):
+        for action in ("start", "restart", "reload", "stop", "start"):
+            host.check_output(f"systemctl {action} nftables")
+            if action != "stop":
+                await_that(lambda: ours(host) == before, f"the rules after {action} of nftables")
+        host.check_output("systemctl stop nftables")
+        host.check_output("systemctl start lvs-cluster-rules")
+    assert ours(host) == before
+
+
+@pytest.mark.proves(system="Linux", method="nftables", how="packets")
+def test_a_real_server_stays_silent_when_a_service_starts_or_stops_that_empties_every_table(machine, client, example):
+    (name,) = [n for n in example.groups["real_servers"] if "realserver_linux_arp_method" in example.hosts[n]]
+    host, mac = machine(name), machine(name).check_output("cat /sys/class/net/eth0/address").strip()
+    (vip,) = {vip for s in example.services if name in s.names for vip in s.vips if "." in vip}
+
+    def answers() -> bool:
+        return mac in client.run(f"arping -c 2 -w 2 -I eth0 {vip}").stdout.lower()
+
+    before = ours(host)
+    assert list(before) == ["table arp lvs_cluster_arp"]
+    assert not answers()
+    with theirs_put_back(host):
+        host.check_output("nft flush ruleset")
+        assert answers(), "without the rule it answers"
+        for action in ("start", "restart", "reload", "stop", "start", "stop"):
+            host.check_output(f"systemctl {action} nftables")
+            await_that(lambda: ours(host) == before, f"the rules after {action} of nftables")
+            assert not answers(), action
+
+
+@contextmanager
+def theirs_put_back(host):
+    """What Docker has in the container's own namespace, for the names of other containers, goes with the flush."""
+    # Chains that are not there are saved, too.
+    host.check_output("iptables-save --table nat | grep --invert-match --regexp=^:INPUT --regexp=^:PREROUTING >/run/theirs")
+    try:
+        yield
+    finally:
+        host.check_output("iptables-restore /run/theirs && rm /run/theirs")
+
+
 def test_the_standby_takes_over_addresses_and_masquerading(active, standby, machine, example):
     inside = next(m.host for s in example.services if s.forwarding == "nat" for m in s.members)
     outside = example.address(example.client, "ipv4")
     machine(active).check_output("systemctl stop keepalived")
     try:
-        await_holder(machine(standby), example.floating)
+        wanted, host = set(example.floating), machine(standby)
+        await_that(lambda: wanted <= set(addresses(host)), f"{sorted(wanted)} on {standby}")
         assert not set(example.floating) & set(addresses(machine(active)))
         assert seen_by_web(machine(inside), outside) == masked_as(example, inside, standby, port=80)
     finally:
         machine(active).check_output("systemctl start keepalived")
 
 
-def await_holder(host, wanted) -> None:
+def await_that(condition, what) -> None:
     limit = time.monotonic() + 15
-    while not set(wanted) <= set(addresses(host)):
-        assert time.monotonic() < limit, f"{sorted(set(wanted) - set(addresses(host)))} did not come"
+    while not condition():
+        assert time.monotonic() < limit, f"It did not come to this within 15 s: {what}."
         time.sleep(0.3)
 
 
 def test_the_firewalls_of_others_on_real_servers_stay_as_they_are(machine, example):
     """firewalld and ufw, compared with what molecule's prepare has written down."""
     remembered = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"])
-    for name in example.groups["real_servers"]:
+    at_work = {"firewalld": "firewall-cmd --state", "ufw": "ufw status | grep --quiet 'Status: active'"}
+    guarded = [name for name in example.groups["real_servers"] if "firewall" in example.hosts[name]]
+    assert guarded
+    for name in guarded:
         host = machine(name)
         before = [line[4:] for line in (remembered / f"{name}.look").read_text().splitlines() if line[:4] == "nft "]
         assert before
         assert host.check_output("nft --stateless list ruleset").splitlines() == before
-        at_work = {"firewalld": "firewall-cmd --state", "ufw": "ufw status | grep --quiet 'Status: active'"}
         host.check_output(at_work[example.hosts[name]["firewall"]])
 
 

@@ -7,7 +7,8 @@ The unit hides (sysctls, rules), then sets the VIPs, before ``network-pre.target
 NetworkManager and netplan's renderers wait for. Where the interface with the sysctls is not there yet at that time, or
 has not got its name, no VIP comes before it: the interface's own device unit starts our unit then. ``sysctl.d`` hides
 again on an interface that is made anew (udev's ``99-systemd.rules``). With rules our unit comes after those that load
-other people's, and is started again with them, because some of these empty every table first. The unit's section
+other people's, and loads them again after each of these starts, stops or reloads, because some of them empty every
+table. A unit that is active is not started once more, so a file beside theirs tells ours. The unit's section
 ``X-ArpHide``, which systemd skips (systemd.unit(5)), remembers what belongs to us and what the sysctls were before.
 """
 
@@ -42,8 +43,19 @@ SYSCTL_PATH = "/etc/sysctl.d/99-lvs-cluster-arp.conf"
 ARP_IGNORE, REDIRECT, FIREWALLD = "arp_ignore", "redirect", "firewalld"
 REDIRECTING = (REDIRECT, FIREWALLD)
 ARP_FILTERS = ("nftables", "arptables")
-#: What loads other people's rules; nftables.service of Debian empties every table before.
-_LOADERS = ("nftables", "arptables", "iptables", "ip6tables", "netfilter-persistent")
+#: The units that load other people's rules, by the program that they may take ours from: nftables.service of Debian
+#: empties every table before it loads, and when it stops.
+_LOADERS = {
+    "nft": ("nftables",),
+    "arptables": ("nftables", "arptables"),
+    "iptables": ("nftables", "iptables", "ip6tables", "netfilter-persistent"),
+}
+#: What has ours loaded again after each of these.
+_HOOKS = {
+    loader: f"/etc/systemd/system/{loader}.service.d/lvs-cluster-arp-hide.conf"
+    for loader in sorted({loader for loaders in _LOADERS.values() for loader in loaders})
+}
+HOOK_PATHS = tuple(_HOOKS.values())
 _NOTHING = "-"  # in the notes: a VIP that is not on this host
 
 _HEAD = "# Written by the Ansible module lvs.cluster.arp_hide, which overwrites what is changed here by hand.\n"
@@ -67,6 +79,15 @@ WantedBy={wanted_by}
 # What arp_hide has to know later; systemd skips this section.
 [X-ArpHide]
 {notes}"""
+
+
+_HOOK = f"""\
+# What empties every table here takes the rules away that keep this host from answering ARP for its VIPs. They come back
+# right after; a mistake there is none of this service. Before {UNIT} runs, as at boot, nothing happens.
+[Service]
+ExecStartPost=-+/bin/systemctl --no-block try-reload-or-restart {UNIT}
+ExecStopPost=-+/bin/systemctl --no-block try-reload-or-restart {UNIT}
+"""
 
 
 Traffic = Tuple[str, Tuple[PortRange, ...]]  # protocol and ports; no ports: all
@@ -161,6 +182,7 @@ def files_for(record: Record, ip_program: str, programs: Mapping[str, str] | Non
     if not record.vips:
         return {}
     files = {UNIT_PATH: _unit_text(record, ip_program, programs or {})}
+    files.update((_HOOKS[loader], _HEAD + _HOOK) for loader in _loaders(record))
     if record.settings:
         lines = [f"{sysctl_name(setting.interface, setting.name)} = {setting.value}\n" for setting in record.settings]
         files[SYSCTL_PATH] = (
@@ -173,12 +195,14 @@ def wanted_by(record: Record) -> tuple[str, ...]:
     """The units that start ours: at boot, and the device units of the interfaces (systemd-escape(1)), sorted."""
     if not record.vips:
         return ()
-    loaders = _loaders() if record.lines() else ()
-    return tuple(sorted(("multi-user.target", *loaders, *(_device_unit(name) for name in record.hidden_on()))))
+    return tuple(sorted(("multi-user.target", *(_device_unit(name) for name in record.hidden_on()))))
 
 
-def _loaders() -> tuple[str, ...]:
-    return tuple(f"{name}.service" for name in _LOADERS)
+def _loaders(record: Record) -> list[str]:
+    """The units that may take rules of this record away, sorted."""
+    programs = {place_of(key).program for key in record.lines()}
+    names = {program.replace("-legacy", "").replace("ip6", "ip") for program in programs}
+    return sorted({loader for name in names for loader in _LOADERS[name]})
 
 
 def _device_unit(interface: str) -> str:
@@ -205,8 +229,8 @@ def _unit_text(record: Record, ip_program: str, programs: Mapping[str, str]) -> 
         if vip.interface
     ]
     commands += [f"ExecReload={command}" for command in loading]
-    loaders = " ".join(_loaders())
-    after = f"After={loaders}\nPartOf={loaders}\nReloadPropagatedFrom={loaders}\n" if loading else ""
+    loaders = " ".join(f"{loader}.service" for loader in _loaders(record))
+    after = f"After={loaders}\nReloadPropagatedFrom={loaders}\n" if loading else ""
     notes = [line for vip in record.vips for line in _notes_of(vip)]
     notes += [
         f"Sysctl={setting.interface} {setting.name} {setting.value} {setting.previous}" for setting in record.settings

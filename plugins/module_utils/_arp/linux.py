@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import tempfile
@@ -14,7 +15,13 @@ from typing import TYPE_CHECKING, Sequence
 
 from ansible_collections.lvs.cluster.plugins.module_utils._arp.choose import programs_to_try, to_try
 from ansible_collections.lvs.cluster.plugins.module_utils._arp.error import HideError
-from ansible_collections.lvs.cluster.plugins.module_utils._arp.files import FIREWALLD, SYSCTL_PATH, UNIT, UNIT_PATH
+from ansible_collections.lvs.cluster.plugins.module_utils._arp.files import (
+    FIREWALLD,
+    HOOK_PATHS,
+    SYSCTL_PATH,
+    UNIT,
+    UNIT_PATH,
+)
 from ansible_collections.lvs.cluster.plugins.module_utils._arp.model import (
     AwaitConnections,
     Host,
@@ -146,7 +153,7 @@ def _number(family: str, interface: str, name: str) -> int | None:
 
 
 def _our_files() -> dict[str, str]:
-    return {path: _text(path) for path in (SYSCTL_PATH, UNIT_PATH) if Path(path).exists()}
+    return {path: _text(path) for path in (SYSCTL_PATH, UNIT_PATH, *HOOK_PATHS) if Path(path).exists()}
 
 
 def _text(path: str) -> str:
@@ -189,9 +196,13 @@ def _write(module: AnsibleModule, operation: WriteFile) -> None:
 
 
 def _remove(operation: RemoveFile) -> None:
+    path = Path(operation.path)
     try:
-        Path(operation.path).unlink()
+        path.unlink()
     except FileNotFoundError:
         pass
     except OSError as error:
-        raise HideError(f"{operation.path} cannot be removed: {error}.") from error
+        raise HideError(f"{path} cannot be removed: {error}.") from error
+    if operation.path in HOOK_PATHS:
+        with contextlib.suppress(OSError):  # somebody else has a file there
+            path.parent.rmdir()

@@ -377,7 +377,7 @@ class WriteFile:
 
     @property
     def command(self) -> tuple[str, ...]:
-        return ("install", "-o", "root", "-g", "root", "-m", "0644", "/dev/stdin", self.path)
+        return ("install", "-D", "-o", "root", "-g", "root", "-m", "0644", "/dev/stdin", self.path)
 
     def applied(self, host: Host) -> Host:
         return dataclasses.replace(host, files={**host.files, self.path: self.text})
@@ -385,6 +385,8 @@ class WriteFile:
 
 @dataclasses.dataclass(frozen=True)
 class RemoveFile:
+    """Goes together with a folder beside somebody else's unit, where that is empty then."""
+
     path: str
 
     @property

@@ -11,7 +11,7 @@ ends. So at no moment the VIP shows, and a run that breaks off can be run again.
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Container, Iterable
+from typing import Any, Container, Iterable, Mapping
 
 from ansible_collections.lvs.cluster.plugins.module_utils._arp import arp_filter, arp_ignore, firewalld, rules
 from ansible_collections.lvs.cluster.plugins.module_utils._arp.choose import Choice, Hiding, choose
@@ -20,6 +20,7 @@ from ansible_collections.lvs.cluster.plugins.module_utils._arp.files import (
     ARP_FILTERS,
     ARP_IGNORE,
     FIREWALLD,
+    HOOK_PATHS,
     REDIRECTING,
     SYSCTL_PATH,
     UNIT,
@@ -123,7 +124,7 @@ def plan(request: Request, host: Host) -> Plan:
     _give_back(draft, (*between.settings, *_unnoted_settings(coming, going, between, host)), final)
     _remove_empty_interfaces(draft, final)
     _forget(draft, final)
-    _tell_systemd(draft, unit_before=host.files.get(UNIT_PATH))
+    _tell_systemd(draft, before=host.files)
 
     shown_vips = tuple(vip.address for vip in coming) + going
     touched = {operation.interface for operation in draft.operations if isinstance(operation, SetSysctl)}
@@ -369,7 +370,7 @@ def _warnings_of_forgotten(settings: Iterable[Setting], host: Host) -> list[str]
 def _keep(draft: _Draft, record: Record) -> None:
     """Hide first at boot too: the sysctls' file before the unit."""
     wanted = files_for(record, draft.host.ip_program, draft.host.programs)
-    for path in (SYSCTL_PATH, UNIT_PATH):
+    for path in (SYSCTL_PATH, UNIT_PATH, *HOOK_PATHS):
         if path in wanted and draft.host.files.get(path) != wanted[path]:
             draft.do(WriteFile(path, wanted[path]))
 
@@ -382,17 +383,17 @@ def _forget(draft: _Draft, record: Record) -> None:
     if UNIT_PATH not in wanted and UNIT_PATH in draft.host.files and draft.host.systemd == "running":
         # Without its file it would stay active until the next boot.
         draft.do(TellSystemd(("stop", UNIT)))
-    for path in (UNIT_PATH, SYSCTL_PATH):
+    for path in (*HOOK_PATHS, UNIT_PATH, SYSCTL_PATH):
         if path in wanted and draft.host.files.get(path) != wanted[path]:
             draft.do(WriteFile(path, wanted[path]))
         elif path not in wanted and path in draft.host.files:
             draft.do(RemoveFile(path))
 
 
-def _tell_systemd(draft: _Draft, unit_before: object) -> None:
-    unit = draft.host.files.get(UNIT_PATH)
+def _tell_systemd(draft: _Draft, before: Mapping[str, str]) -> None:
+    unit, unit_before = draft.host.files.get(UNIT_PATH), before.get(UNIT_PATH)
     runs = draft.host.systemd == "running"
-    if unit != unit_before and runs:
+    if runs and any(draft.host.files.get(path) != before.get(path) for path in (UNIT_PATH, *HOOK_PATHS)):
         draft.do(TellSystemd(("daemon-reload",)))
     if unit is not None and draft.host.enabled_by != wanted_by(draft.host.record):
         draft.do(EnableUnit(again=bool(draft.host.enabled_by)))

@@ -126,8 +126,8 @@ def test_own_addresses_are_known_to_the_host(monkeypatch: pytest.MonkeyPatch) ->
         (("etc/multi-user.target.wants/arptables.service",), 3, True),
         (("usr/arptables.service",), 0, True),
         (("usr/arptables.service",), 3, False),
-        # Ours is started with it, which says nothing about it.
-        (("etc/arptables.service.wants/lvs-cluster-arp-hide.service",), 0, False),
+        # What tells ours says nothing about it.
+        (("etc/arptables.service.d/lvs-cluster-arp-hide.conf",), 0, False),
     ],
 )
 def test_the_service_of_el_that_owns_all_rules_of_arptables_is_seen(

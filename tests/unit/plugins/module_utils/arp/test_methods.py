@@ -20,6 +20,7 @@ from ansible_collections.lvs.cluster.plugins.module_utils._arp import firewalld,
 from ansible_collections.lvs.cluster.plugins.module_utils._arp.choose import to_try
 from ansible_collections.lvs.cluster.plugins.module_utils._arp.error import HideError
 from ansible_collections.lvs.cluster.plugins.module_utils._arp.files import (
+    HOOK_PATHS,
     UNIT,
     UNIT_PATH,
     HiddenVip,
@@ -54,6 +55,10 @@ FIREWALLD: dict[str, Any] = {
 OTHER = ipaddress.ip_address("192.0.2.101")
 ROUTED = ipaddress.ip_address("203.0.113.9")  # in no subnet of these hosts
 ARPTABLES_SERVICE = "The service arptables of this host puts the rules of /etc/sysconfig/arptables in the place of all"
+
+
+def hook_of(loader: str) -> str:
+    return f"/etc/systemd/system/{loader}.service.d/lvs-cluster-arp-hide.conf"
 
 
 def able(*links: Any, trials: Any = None, **fields: Any) -> Host:
@@ -317,7 +322,8 @@ CASES = [
         ),
         Request((VIP,), persistent=True, traffic=WEB),
         [
-            f"install -o root -g root -m 0644 /dev/stdin {UNIT_PATH}",
+            f"install -D -o root -g root -m 0644 /dev/stdin {UNIT_PATH}",
+            f"install -D -o root -g root -m 0644 /dev/stdin {hook_of('nftables')}",
             (
                 "nft 'add table ip lvs_cluster_redirect; delete table ip lvs_cluster_redirect; table ip "
                 "lvs_cluster_redirect { chain prerouting { type nat hook prerouting priority -110; policy accept; "
@@ -541,7 +547,29 @@ def test_at_boot_everything_hides_before_a_vip_comes_and_after_others_have_empti
     assert len(setting) == 3
     [after_units] = [line for line in unit if line.startswith("After=") and "nftables" in line]
     assert "netfilter-persistent.service" in after_units
-    assert [line for line in unit if line.startswith(("PartOf=nftables", "ReloadPropagatedFrom=nftables"))]
+    [reloaded_with] = [line for line in unit if line.startswith("ReloadPropagatedFrom=")]
+    assert reloaded_with.partition("=")[2] == after_units.partition("=")[2]
+
+
+@pytest.mark.parametrize(
+    ("method", "program", "loaders"),
+    [
+        ("arp_ignore", "", set()),
+        ("nftables", "nft", {"nftables"}),
+        ("arptables", "arptables", {"nftables", "arptables"}),
+        ("arptables", "arptables-legacy", {"nftables", "arptables"}),
+        ("redirect", "nft", {"nftables"}),
+        ("redirect", "iptables", {"nftables", "iptables", "ip6tables", "netfilter-persistent"}),
+        ("redirect", "iptables-legacy", {"nftables", "iptables", "ip6tables", "netfilter-persistent"}),
+        ("firewalld", "public", set()),
+    ],
+)
+def test_units_that_empty_the_tables_of_a_program_tell_ours(method: str, program: str, loaders: set[str]) -> None:
+    for vip in (VIP, VIP6):
+        record = Record((HiddenVip(vip, "", (), method, program, traffic=(("tcp", ()),)),))
+        # Of IPv6 nothing is filtered.
+        expected = set() if vip == VIP6 and method in {"nftables", "arptables"} else loaders
+        assert {path for path in files_for(record, "/usr/sbin/ip") if path in HOOK_PATHS} == set(map(hook_of, expected))
 
 
 def test_systemd_finds_no_fault_in_the_unit_file(tmp_path: Path) -> None:
@@ -550,12 +578,20 @@ def test_systemd_finds_no_fault_in_the_unit_file(tmp_path: Path) -> None:
         pytest.skip("needs ip and systemd-analyze")
     only_redirected = Record(tuple(vip for vip in RECORD.vips if vip.method == "firewalld"))
     for record in (RECORD, only_redirected):
-        unit = tmp_path / UNIT
-        unit.write_text(files_for(record, program)[UNIT_PATH], encoding="utf-8")
+        for path, text in files_for(record, program).items():
+            written = tmp_path / Path(path).relative_to("/etc")
+            written.parent.mkdir(parents=True, exist_ok=True)
+            written.write_text(text, encoding="utf-8")
+        units = tmp_path / "systemd/system"
+        (units / "nftables.service").write_text("[Service]\nType=oneshot\nExecStart=/bin/true\n", encoding="utf-8")
         checked = subprocess.run(
-            [analyze, "verify", "--man=no", str(unit)], capture_output=True, text=True, check=False
+            [analyze, "verify", "--man=no", str(units / UNIT), str(units / "nftables.service")],
+            env={"SYSTEMD_UNIT_PATH": f"{units}:/usr/lib/systemd/system"},
+            capture_output=True,
+            text=True,
+            check=False,
         )
-        assert UNIT not in checked.stdout + checked.stderr
+        assert "lvs-cluster" not in checked.stdout + checked.stderr
 
 
 @pytest.mark.parametrize(
