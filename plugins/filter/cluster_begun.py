@@ -15,7 +15,9 @@ description:
     begins where a director has it as a destination already, with the same forwarding, nor where it has the VIPs of the
     service before the run, on another interface than its own address. Forwarding C(nat) needs nothing there, and
     weight 0 sends nothing.
-positional: hostvars, real_servers
+  - One that could not be reached may be down, so that no director has it in its table. Nothing begins for it where
+    files of directors name its address and the VIPs of the service.
+positional: hostvars, real_servers, unreachable
 options:
   _input:
     description: The plans, as P(lvs.cluster.cluster_plans#filter) gives them.
@@ -23,15 +25,21 @@ options:
     required: true
   hostvars:
     description:
-      - The variables of directors and real servers. Read are C(lvs_table), a result of M(lvs.cluster.ipvs_info), and
-        the addresses in C(ansible_facts).
+      - The variables of directors and real servers. Read are C(lvs_table), a result of M(lvs.cluster.ipvs_info);
+        C(lvs_named), whose C(stdout_lines) are the addresses in the files of a director; and the addresses in
+        C(ansible_facts).
     type: dict
     required: true
   real_servers:
-    description: The names of the real servers that it is about.
+    description: The names of the real servers that could not be prepared.
     type: list
     elements: str
     required: true
+  unreachable:
+    description: The names of the real servers that could not be reached.
+    type: list
+    elements: str
+    default: []
 seealso:
   - plugin: lvs.cluster.cluster_plans
     plugin_type: filter
@@ -55,14 +63,19 @@ from collections.abc import Callable, Mapping
 
 from ansible.errors import AnsibleFilterError
 
+from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.inventory import variables_of
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.observations import tables_from_hostvars
+from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.observed import normal
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.plain import plain
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.prepared import addresses_inside, services_begun
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.turned import own_addresses
 
 
 def cluster_begun(
-    plans: Mapping[str, t.Any], hostvars: Mapping[str, t.Any], real_servers: t.Sequence[str]
+    plans: Mapping[str, t.Any],
+    hostvars: Mapping[str, t.Any],
+    real_servers: t.Sequence[str],
+    unreachable: t.Sequence[str] = (),
 ) -> dict[str, list[str]]:
     described = plain(plans)
     if not isinstance(described, dict) or not isinstance(hostvars, Mapping):
@@ -71,8 +84,15 @@ def cluster_begun(
     tables = tables_from_hostvars(directors, hostvars)[0]
     services = [service for plan in list(directors.values())[:1] for service in plan.get("director_services", [])]
     held = {name: own_addresses(name, hostvars) for name in directors}
-    held |= {name: addresses_inside(name, hostvars) for name in plain(real_servers)}
-    return services_begun(services, tables, plain(real_servers), held)
+    held |= {name: addresses_inside(name, hostvars) for name in [*plain(real_servers), *plain(unreachable)]}
+    away = plain(unreachable)
+    named = {normal(word) for name in directors for word in _words(variables_of(name, hostvars).get("lvs_named"))}
+    return services_begun(services, tables, [*plain(real_servers), *away], held, away=away, named=named)
+
+
+def _words(result: object) -> t.Sequence[str]:
+    read = plain(result)
+    return (read.get("stdout_lines") if isinstance(read, dict) else None) or ()
 
 
 class FilterModule:

@@ -109,8 +109,15 @@ def test_an_unreachable_real_server_is_named_at_the_end_and_the_cluster_serves_o
             await_that(lambda name=name: not weights(name), f"{name} took rs2 out")
         with Traffic() as traffic:
             run = playbook("site.yml", variables={"ansible_ssh_timeout": 5})
+        before = {name: daemon(name) for name in DIRECTORS}
+        other = copy.deepcopy(DESCRIBED)
+        other["services"].append({**other["services"][0], "name": "more", "vip": "192.0.2.101"})
+        more = playbook("site.yml", variables={"ansible_ssh_timeout": 5, "lvs_cluster": other})
     finally:
         lab("plug", "rs2")
+    assert more.code != 0
+    assert "would throw away what they would begin to send it of more." in " ".join(more.output.split())
+    assert {name: daemon(name) for name in DIRECTORS} == before
     assert run.code != 0
     assert "1 of 4 hosts could not be brought to the described state: rs2" in run.output
     assert all(run.recap[name]["failed"] == run.recap[name]["unreachable"] == 0 for name in ("lb1", "lb2", "rs1"))

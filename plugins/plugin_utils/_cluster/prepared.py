@@ -21,12 +21,18 @@ def services_begun(
     tables: Mapping[str, Table],
     unprepared: Collection[str],
     held: Mapping[str, Collection[str]],
+    *,
+    away: Collection[str] = (),
+    named: Collection[str] = (),
 ) -> dict[str, list[str]]:
     """For each of these real servers the names of the services that it would get something of that it cannot take.
 
     ``held`` are the addresses of directors before the run, and those of real servers that ``addresses_inside`` gives. A
     real server that has the VIPs there can take what is forwarded directly, also when a check has it taken out now. One
     that gets it already, in the same way and for the same VIPs, gets nothing new.
+
+    Those that are ``away`` could not even be reached. They may be down, and in no table for that: nothing is new for
+    them of which all addresses are ``named`` in the files of the directors.
     """
     served = {address for director in tables for address in held.get(director, ())}
     found: dict[str, list[str]] = {}
@@ -47,6 +53,7 @@ def services_begun(
                 or is_able
                 or int(entry.get("weight", 1)) == 0
                 or (destination, forwarding) in now
+                or (host in away and {destination[0], *vips} <= set(named))
             ):
                 continue
             names = found.setdefault(host, [])

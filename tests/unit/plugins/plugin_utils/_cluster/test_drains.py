@@ -285,6 +285,9 @@ def test_what_directors_would_begin_to_send_is_seen_by_what_they_send_now() -> N
     both = {"rs1": ["web", "web6"]}
     assert cluster_begun(plans, nobody, ["rs1", "rs2"]) == {**both, "rs2": ["web", "web6"]}
     assert cluster_begun(plans, nobody, []) == {}
+    assert cluster_begun(plans, nobody, [], ["rs1"]) == both
+    files = {"lvs_named": {"stdout_lines": ["192.0.2.21", VIP, VIP6.upper(), "2001:db8:2:0::21"]}}
+    assert cluster_begun(plans, {**nobody, "lb2": {**nobody["lb2"], **files}}, [], ["rs1"]) == {}
     for change, begun in (({"forwarding": "nat"}, {}), ({"weight": 0}, {}), ({"forwarding": "tunnel"}, both)):
         changed = example_plans()
         for plan in (changed["lb1"], changed["lb2"]):

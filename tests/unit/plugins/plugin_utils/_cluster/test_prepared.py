@@ -52,3 +52,15 @@ def test_what_begins(
     tables = {"lb1": {key_of(described): {"destinations": entries}}}
     assert services_begun([described], tables, ["rs1"], held) == ({"rs1": ["web"]} if begins else {})
     assert services_begun([described], tables, ["rs2"], held) == {}
+
+
+@pytest.mark.parametrize(
+    ("named", "begins"),
+    [([], True), ([RIP], True), ([VIP], True), ([RIP, VIP], False)],
+    ids=["no director has a file", "it serves something else", "others serve that VIP", "it is down, and was described"],
+)
+def test_one_that_cannot_be_reached_is_known_by_the_files_of_directors(named: list[str], begins: bool) -> None:
+    described = {**BY_ADDRESS, "real_servers": [REAL_SERVER]}
+    found = services_begun([described], {"lb1": {}}, ["rs1"], {}, away=["rs1"], named=named)
+    assert found == ({"rs1": ["web"]} if begins else {})
+    assert services_begun([described], {"lb1": {}}, ["rs1"], {}, named=[RIP, VIP]) == {"rs1": ["web"]}, "it was reached"
