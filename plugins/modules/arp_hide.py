@@ -138,10 +138,11 @@ options:
         C(lvs-cluster-arp-hide.service). It runs before the network, whichever program configures that; where no
         interface with the sysctls is there yet, it runs as soon as one comes, and no VIP comes before. An interface
         that comes later still is hidden on by the file below.
-      - Rules come back with the same unit, before the VIPs. It runs after the units that load other people's rules
-        (C(nftables), C(arptables), C(iptables), C(ip6tables), C(netfilter-persistent)), and again whenever one of these
-        is restarted or reloaded. Until then, for the blink of an eye, such a reload leaves the VIP without its rules.
-        When one of them that did not run is started, and empties all tables, run this again.
+      - Rules come back with the same unit, before the VIPs. It runs after the units that load other people's rules and
+        may empty all tables (C(nftables); for arptables also C(arptables), for iptables C(iptables), C(ip6tables) and
+        C(netfilter-persistent)), and loads the rules again whenever one of these is started, stopped or reloaded. It
+        hears of that by a file C(lvs-cluster-arp-hide.conf) in C(/etc/systemd/system/nftables.service.d) and the like.
+        Until then, for the blink of an eye, the VIP is without its rules.
       - Beside it, C(/etc/sysctl.d/99-lvs-cluster-arp.conf) hides again on an interface that is removed and made anew.
       - The unit file also remembers what the sysctls were before, so that removal can give these values back. Without
         it, removal sets the host's default (C(net.ipv4.conf.default)).
