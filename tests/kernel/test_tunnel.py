@@ -210,6 +210,10 @@ def state(tool: Tool) -> dict[str, Any]:
             for name in ("iptables", "ip6tables")
         ],
         "unit": UNIT.read_text() if UNIT.exists() else None,
+        "beside": {
+            str(folder): {file.name: file.read_text() for file in folder.iterdir()}
+            for folder in UNIT.parent.glob("*.service.d")
+        },
         "enabled": os.path.lexists(ENABLED),
         "all": tool("sysctl", "-n", "net.ipv4.conf.all.rp_filter"),
     }
@@ -267,6 +271,7 @@ def test_the_unit_makes_at_boot_what_the_module_made(run_module: ModuleRun, tool
     parameters = {"tunnels": tunnels, "vips": [VIP, VIP6]}
     run_module("tunnel", parameters)
     assert ENABLED.is_symlink()
+    assert (UNIT.parent / "netfilter-persistent.service.d/lvs-cluster-tunnel.conf").exists()
     assert UNIT.stat().st_mode & 0o7777 == 0o644
     built = state(tool)
 
@@ -285,6 +290,11 @@ def test_the_unit_makes_at_boot_what_the_module_made(run_module: ModuleRun, tool
                 continue  # the one of the machine knows nothing of this kernel
             done = subprocess.run(words, capture_output=True, text=True, check=False)
             assert optional or not done.returncode, (turn, done)
+    # What a reload of somebody else's rules takes away.
+    for program in ("iptables-legacy", "ip6tables-legacy"):
+        tool(program, "-t", "mangle", "-F", "OUTPUT")
+    for command in re.findall(r"^ExecReload=(.*)$", UNIT.read_text(), re.MULTILINE):
+        tool(*shlex.split(command))
     assert not run_module("tunnel", parameters)["changed"]
     rebuilt = state(tool)
     by_name = [sorted(each.pop("links"), key=lambda link: str(link["ifname"])) for each in (built, rebuilt)]

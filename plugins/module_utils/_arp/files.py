@@ -7,8 +7,7 @@ The unit hides (sysctls, rules), then sets the VIPs, before ``network-pre.target
 NetworkManager and netplan's renderers wait for. Where the interface with the sysctls is not there yet at that time, or
 has not got its name, no VIP comes before it: the interface's own device unit starts our unit then. ``sysctl.d`` hides
 again on an interface that is made anew (udev's ``99-systemd.rules``). With rules our unit comes after those that load
-other people's, and loads them again after each of these starts, stops or reloads, because some of them empty every
-table. A unit that is active is not started once more, so a file beside theirs tells ours. The unit's section
+other people's, and loads its own again after each of these (``_rules/loaders``). The unit's section
 ``X-ArpHide``, which systemd skips (systemd.unit(5)), remembers what belongs to us and what the sysctls were before.
 """
 
@@ -34,6 +33,7 @@ from ansible_collections.lvs.cluster.plugins.module_utils._arp.rules import (
 )
 from ansible_collections.lvs.cluster.plugins.module_utils._fwmark.model import PortRange, spelled
 from ansible_collections.lvs.cluster.plugins.module_utils._host.links import IPAddress
+from ansible_collections.lvs.cluster.plugins.module_utils._rules import loaders
 
 UNIT = "lvs-cluster-arp-hide.service"
 UNIT_PATH = "/etc/systemd/system/" + UNIT
@@ -43,19 +43,8 @@ SYSCTL_PATH = "/etc/sysctl.d/99-lvs-cluster-arp.conf"
 ARP_IGNORE, REDIRECT, FIREWALLD = "arp_ignore", "redirect", "firewalld"
 REDIRECTING = (REDIRECT, FIREWALLD)
 ARP_FILTERS = ("nftables", "arptables")
-#: The units that load other people's rules, by the program that they may take ours from: nftables.service of Debian
-#: empties every table before it loads, and when it stops.
-_LOADERS = {
-    "nft": ("nftables",),
-    "arptables": ("nftables", "arptables"),
-    "iptables": ("nftables", "iptables", "ip6tables", "netfilter-persistent"),
-}
-#: What has ours loaded again after each of these.
-_HOOKS = {
-    loader: f"/etc/systemd/system/{loader}.service.d/lvs-cluster-arp-hide.conf"
-    for loader in sorted({loader for loaders in _LOADERS.values() for loader in loaders})
-}
-HOOK_PATHS = tuple(_HOOKS.values())
+#: What tells our unit that its rules may be gone.
+HOOK_PATHS = loaders.every_path_beside(UNIT)
 _NOTHING = "-"  # in the notes: a VIP that is not on this host
 
 _HEAD = "# Written by the Ansible module lvs.cluster.arp_hide, which overwrites what is changed here by hand.\n"
@@ -79,15 +68,6 @@ WantedBy={wanted_by}
 # What arp_hide has to know later; systemd skips this section.
 [X-ArpHide]
 {notes}"""
-
-
-_HOOK = f"""\
-# What empties every table here takes the rules away that keep this host from answering ARP for its VIPs. They come back
-# right after; a mistake there is none of this service. Before {UNIT} runs, as at boot, nothing happens.
-[Service]
-ExecStartPost=-+/bin/systemctl --no-block try-reload-or-restart {UNIT}
-ExecStopPost=-+/bin/systemctl --no-block try-reload-or-restart {UNIT}
-"""
 
 
 Traffic = Tuple[str, Tuple[PortRange, ...]]  # protocol and ports; no ports: all
@@ -182,7 +162,7 @@ def files_for(record: Record, ip_program: str, programs: Mapping[str, str] | Non
     if not record.vips:
         return {}
     files = {UNIT_PATH: _unit_text(record, ip_program, programs or {})}
-    files.update((_HOOKS[loader], _HEAD + _HOOK) for loader in _loaders(record))
+    files.update(loaders.files_beside(_loaders(record), UNIT, _HEAD))
     if record.settings:
         lines = [f"{sysctl_name(setting.interface, setting.name)} = {setting.value}\n" for setting in record.settings]
         files[SYSCTL_PATH] = (
@@ -198,11 +178,9 @@ def wanted_by(record: Record) -> tuple[str, ...]:
     return tuple(sorted(("multi-user.target", *(_device_unit(name) for name in record.hidden_on()))))
 
 
-def _loaders(record: Record) -> list[str]:
-    """The units that may take rules of this record away, sorted."""
-    programs = {place_of(key).program for key in record.lines()}
-    names = {program.replace("-legacy", "").replace("ip6", "ip") for program in programs}
-    return sorted({loader for name in names for loader in _LOADERS[name]})
+def _loaders(record: Record) -> tuple[str, ...]:
+    """The units that may take rules of this record away."""
+    return loaders.loaders_of(place_of(key).program for key in record.lines())
 
 
 def _device_unit(interface: str) -> str:
@@ -229,8 +207,6 @@ def _unit_text(record: Record, ip_program: str, programs: Mapping[str, str]) -> 
         if vip.interface
     ]
     commands += [f"ExecReload={command}" for command in loading]
-    loaders = " ".join(f"{loader}.service" for loader in _loaders(record))
-    after = f"After={loaders}\nReloadPropagatedFrom={loaders}\n" if loading else ""
     notes = [line for vip in record.vips for line in _notes_of(vip)]
     notes += [
         f"Sysctl={setting.interface} {setting.name} {setting.value} {setting.previous}" for setting in record.settings
@@ -238,7 +214,7 @@ def _unit_text(record: Record, ip_program: str, programs: Mapping[str, str]) -> 
     notes += [f"Link={link}" for link in record.links]
     return _HEAD + _UNIT.format(
         conditions="".join(f"ConditionPathExists=|/proc/sys/net/ipv4/conf/{name}\n" for name in record.hidden_on()),
-        after=after,
+        after=loaders.lines_after(_loaders(record)),
         commands="".join(line + "\n" for line in commands or ["ExecStart=/bin/true"]),
         wanted_by=" ".join(wanted_by(record)),
         notes="".join(line + "\n" for line in notes),

@@ -14,6 +14,7 @@ import dataclasses
 import ipaddress
 from typing import Iterable, Sequence
 
+from ansible_collections.lvs.cluster.plugins.module_utils._rules import loaders
 from ansible_collections.lvs.cluster.plugins.module_utils._tunnel.model import (
     SIT0,
     Device,
@@ -25,18 +26,20 @@ from ansible_collections.lvs.cluster.plugins.module_utils._tunnel.model import (
 
 UNIT = "lvs-cluster-tunnel.service"
 UNIT_PATH = "/etc/systemd/system/" + UNIT
+#: What tells our unit that its limits may be gone.
+HOOK_PATHS = loaders.every_path_beside(UNIT)
 ALIAS = "lvs.cluster"
 # With rp_filter 2 the kernel drops what arrives on a device without any IPv4 address (fib_validate_source). This one
 # is meant for such a place: the IPv4 dummy address of RFC 7600, section 4.5. Nobody sees it.
 DUMMY_ADDRESS = "192.0.0.8/32"
 
+_HEAD = "# Written by the Ansible module lvs.cluster.tunnel, which overwrites what is changed here by hand.\n"
 _UNIT = """\
-# Written by the Ansible module lvs.cluster.tunnel, which overwrites what is changed here by hand.
 [Unit]
 Description=Tunnels that end on this real server (lvs.cluster)
 DefaultDependencies=no
-After=systemd-sysctl.service systemd-modules-load.service nftables.service netfilter-persistent.service
-Before=network-pre.target shutdown.target
+After=systemd-sysctl.service systemd-modules-load.service
+{after}Before=network-pre.target shutdown.target
 Wants=network-pre.target
 Conflicts=shutdown.target
 
@@ -63,11 +66,15 @@ class Record:
 
 @dataclasses.dataclass(frozen=True)
 class Programs:
-    """Paths of the programs that the unit starts. ``clamps`` are its lines for the limits of segments."""
+    """Paths of the programs that the unit starts.
+
+    ``clamps`` are its commands for the limits of segments, ``loaders`` the units that may take these away.
+    """
 
     ip: str
     modprobe: str
     clamps: tuple[str, ...] = ()
+    loaders: tuple[str, ...] = ()
 
 
 def device_commands(device: Device) -> list[tuple[str, ...]]:
@@ -93,7 +100,7 @@ def port_command(port: Port, action: str = "add") -> tuple[str, ...]:
 def unit_text(record: Record, devices: Iterable[Device], ports: Sequence[Port], programs: Programs) -> str:
     """The text of the unit."""
     devices = tuple(devices)
-    lines = list(programs.clamps)
+    lines = [f"ExecStart={command}" for command in programs.clamps]
     modules = [
         name for name, needed in (("fou", ports), (SIT0[:-1], SIT0 in {each.name for each in devices})) if needed
     ]
@@ -102,12 +109,22 @@ def unit_text(record: Record, devices: Iterable[Device], ports: Sequence[Port], 
     # The dash: it may be there already.
     lines += [_line(command, programs.ip) for device in devices for command in device_commands(device)]
     lines += ["ExecStart=-" + " ".join((programs.ip, *port_command(port)[1:])) for port in ports]
+    lines += [f"ExecReload={command}" for command in programs.clamps]
     notes = [f"Tunnel={each.type} {each.family} {each.port} {each.checksum}" for each in record.wanted.tunnels]
     notes += [f"VIP={vip}" for vip in record.wanted.vips]
     notes += [f"MSS={'auto' if record.wanted.mss is None else record.wanted.mss}"]
     notes += [f"Port={port.family} {port.number}" for port in record.ports]
     notes += ["Raised=sit0"] if record.raised_sit0 else []
-    return _UNIT.format(commands="".join(line + "\n" for line in lines), notes="".join(line + "\n" for line in notes))
+    return _HEAD + _UNIT.format(
+        after=loaders.lines_after(programs.loaders),
+        commands="".join(line + "\n" for line in lines),
+        notes="".join(line + "\n" for line in notes),
+    )
+
+
+def hooks(programs: Programs) -> dict[str, str]:
+    """Path and text of the files that have the unit reloaded when the limits may be gone."""
+    return loaders.files_beside(programs.loaders, UNIT, _HEAD)
 
 
 def _line(command: tuple[str, ...], ip_program: str) -> str:

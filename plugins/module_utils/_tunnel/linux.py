@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Iterable, Mapping, Sequence
 
 from ansible_collections.lvs.cluster.plugins.module_utils._host.links import route_interfaces_of
 from ansible_collections.lvs.cluster.plugins.module_utils._host.sysctls import sysctl_text
+from ansible_collections.lvs.cluster.plugins.module_utils._rules.loaders import loaders_of
 from ansible_collections.lvs.cluster.plugins.module_utils._rules.programs import (
     FAMILIES,
     NFTABLES,
@@ -140,6 +141,7 @@ class _Run:
             addresses={family: _own_addresses(links, family, vips) for family in FAMILIES},
             mtu={family: self._mtu(links, family, vips) for family in FAMILIES},
             unit=unit,
+            hooks={path: text for path in files.HOOK_PATHS for text in [_text(path)] if text},
             is_enabled=any(Path(files.UNIT_PATH).parent.glob(f"*.wants/{files.UNIT}")),
             systemd=self._systemd(),
             programs=files.Programs(
@@ -187,14 +189,16 @@ class _Filters:
             raise no_back_end(task="limit the segments of answers (mss)", backend="auto", complaints=self._complaints())
         there: list[Clamp | None] = []
         operations: list[Operation] = []
-        lines: list[str] = []
+        commands: list[str] = []
+        names: list[str] = []
         for variant in self._programs.variants:
             clamps = aim.clamps if variant == chosen else ()
             part = self._nft_limits(clamps) if variant == (NFTABLES,) else self._iptables_limits(variant, clamps)
             there += part.there
             operations += part.operations
-            lines += part.unit_lines
-        return Limits(tuple(there), not operations, tuple(operations), tuple(lines))
+            commands += part.unit_commands
+            names += [place.program for place in variant] if clamps else []
+        return Limits(tuple(there), not operations, tuple(operations), tuple(commands), loaders_of(names))
 
     def _chosen(self) -> Variant:
         usable = [variant for variant in self._programs.variants if not self._complaint(variant)]
@@ -226,13 +230,13 @@ class _Filters:
             there,
             is_right,
             () if is_right else (Operation(("nft", statements)),),
-            (f"ExecStart={program} '{statements}'",) if clamps else (),
+            (f"{program} '{statements}'",) if clamps else (),
         )
 
     def _iptables_limits(self, variant: Variant, clamps: Sequence[Clamp]) -> Limits:
         there: list[Clamp | None] = []
         operations: list[Operation] = []
-        lines: list[str] = []
+        commands: list[str] = []
         for place in variant:
             rules = [clamp.iptables_rule(each) for each in clamps if _FAMILY[each.vip.version] == place.family]
             saved = ""
@@ -248,12 +252,12 @@ class _Filters:
             ]
             if rules:
                 program = self._programs.command(place.program)[0]
-                lines += [_unless_there(f"{program} --wait -t mangle", rule) for rule in rules]
-        return Limits(tuple(there), not operations, tuple(operations), tuple(lines))
+                commands += [_unless_there(f"{program} --wait -t mangle", rule) for rule in rules]
+        return Limits(tuple(there), not operations, tuple(operations), tuple(commands))
 
 
 def _unless_there(command: str, rule: str) -> str:
-    return f'ExecStart=/bin/sh -c "{command} -C {rule} 2>/dev/null || {command} -A {rule}"'
+    return f'/bin/sh -c "{command} -C {rule} 2>/dev/null || {command} -A {rule}"'
 
 
 def _seen(link: dict[str, Any]) -> Seen | None:

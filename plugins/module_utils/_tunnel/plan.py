@@ -20,6 +20,7 @@ from ansible_collections.lvs.cluster.plugins.module_utils._tunnel.files import (
     Programs,
     Record,
     device_commands,
+    hooks,
     port_command,
     record_of,
     unit_text,
@@ -51,12 +52,16 @@ class Seen:
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """What limits segments on this host: the commands that turn what is there into a goal, and the unit's lines."""
+    """What limits segments on this host: the commands that turn what is there into a goal, and those of the unit.
+
+    ``loaders`` are the units that may take away what these set.
+    """
 
     there: tuple[Clamp | None, ...] = ()  # None: a rule of ours that is not as we write it
     is_right: bool = True
     operations: tuple[Operation, ...] = ()
-    unit_lines: tuple[str, ...] = ()
+    unit_commands: tuple[str, ...] = ()
+    loaders: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,6 +73,7 @@ class Host:
     addresses: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     mtu: Mapping[str, int] = dataclasses.field(default_factory=lambda: {"ipv4": 1500, "ipv6": 1500})
     unit: str = ""
+    hooks: Mapping[str, str] = dataclasses.field(default_factory=dict)
     is_enabled: bool = False
     systemd: str = "running"  # running | installed | missing
     programs: Programs = dataclasses.field(default_factory=lambda: Programs("/usr/sbin/ip", "/usr/sbin/modprobe"))
@@ -142,7 +148,7 @@ def _check(wanted: Wanted, needed: Sequence[Device], host: Host) -> None:
 
 def plan(wanted: Goal, host: Host, limits: Limits, *, persistent: bool = True) -> Plan:
     """The operations that bring the host to the goal; none when it is there. Raises TunnelError."""
-    programs = dataclasses.replace(host.programs, clamps=limits.unit_lines)
+    programs = dataclasses.replace(host.programs, clamps=limits.unit_commands, loaders=limits.loaders)
     is_kept = bool(wanted.devices) and persistent
     unit = unit_text(wanted.record, wanted.devices, wanted.ports, programs) if is_kept else ""
     if unit and host.systemd == "missing":
@@ -150,7 +156,9 @@ def plan(wanted: Goal, host: Host, limits: Limits, *, persistent: bool = True) -
             "This host has no systemd, which is to make the tunnels again at boot. Use persistent: false and run this "
             "at boot by other means."
         )
-    coming = [] if unit == host.unit or not unit else [_install(unit)]
+    beside = hooks(programs) if unit else {}
+    coming = [] if unit == host.unit or not unit else [_install(UNIT_PATH, unit)]
+    coming += [_install(path, text) for path, text in beside.items() if host.hooks.get(path) != text]
     coming += list(limits.operations) if wanted.clamps else []
     coming += _modules(wanted, host)
     for device in wanted.devices:
@@ -158,7 +166,7 @@ def plan(wanted: Goal, host: Host, limits: Limits, *, persistent: bool = True) -
     coming += [Operation(port_command(port)) for port in wanted.ports if port not in host.ports]
     going = _going(wanted, host)
     going += [] if wanted.clamps else list(limits.operations)
-    operations = [*coming, *going, *_systemd(unit, host)]
+    operations = [*coming, *going, *_systemd(unit, beside, host)]
     return Plan(
         tuple(operations),
         before=_shown_before(wanted, host, limits),
@@ -166,8 +174,8 @@ def plan(wanted: Goal, host: Host, limits: Limits, *, persistent: bool = True) -
     )
 
 
-def _install(unit: str) -> Operation:
-    return Operation(("install", "-o", "root", "-g", "root", "-m", "0644", "/dev/stdin", UNIT_PATH), unit)
+def _install(path: str, text: str) -> Operation:
+    return Operation(("install", "-D", "-o", "root", "-g", "root", "-m", "0644", "/dev/stdin", path), text)
 
 
 def _modules(wanted: Goal, host: Host) -> list[Operation]:
@@ -206,21 +214,24 @@ def _going(wanted: Goal, host: Host) -> list[Operation]:
     return [Operation(command) for command in going]
 
 
-def _systemd(unit: str, host: Host) -> list[Operation]:
+def _systemd(unit: str, beside: Mapping[str, str], host: Host) -> list[Operation]:
     runs = host.systemd == "running"
-    commands: list[tuple[str, ...]]
+    left = [path for path in host.hooks if path not in beside]
+    # The folder stays where somebody else has a file in it.
+    commands: list[tuple[str, ...]] = [("rm", path) for path in left]
+    commands += [("rmdir", "--ignore-fail-on-non-empty", path.rpartition("/")[0]) for path in left]
+    is_new = unit != host.unit or dict(beside) != dict(host.hooks)
     if unit:
-        commands = [("systemctl", "daemon-reload")] if unit != host.unit and runs else []
+        commands += [("systemctl", "daemon-reload")] if is_new and runs else []
         commands += [] if host.is_enabled else [("systemctl", "enable", UNIT)]
         # Sets what is set already, so it only proves that the next boot can.
         commands += [("systemctl", "restart", UNIT)] if unit != host.unit and runs else []
         return [Operation(command) for command in commands]
-    if not host.unit:
-        return []
-    commands = [("systemctl", "disable", UNIT)] if host.is_enabled else []
-    commands += [("systemctl", "stop", UNIT)] if runs else []
-    commands += [("rm", UNIT_PATH)]
-    commands += [("systemctl", "daemon-reload")] if runs else []
+    if host.unit:
+        commands += [("systemctl", "disable", UNIT)] if host.is_enabled else []
+        commands += [("systemctl", "stop", UNIT)] if runs else []
+        commands += [("rm", UNIT_PATH)]
+    commands += [("systemctl", "daemon-reload")] if is_new and runs else []
     return [Operation(command) for command in commands]
 
 

@@ -1,0 +1,65 @@
+# SPDX-FileCopyrightText: 2026 The lvs.cluster contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How a unit of ours hears that others have emptied the tables; tests/testinfra does it under a real systemd."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.lvs.cluster.plugins.module_utils._rules.loaders import (
+    every_path_beside,
+    files_beside,
+    lines_after,
+    loaders_of,
+    path_beside,
+)
+
+OURS = "lvs-cluster-ours.service"
+NFTABLES, ARPTABLES = ("nftables.service",), ("arptables.service", "nftables.service")
+IPTABLES = ("ip6tables.service", "iptables.service", "netfilter-persistent.service", "nftables.service")
+
+
+@pytest.mark.parametrize(
+    ("programs", "loaders"),
+    [
+        ([], ()),
+        (["nft"], NFTABLES),
+        (["arptables"], ARPTABLES),
+        (["arptables-legacy"], ARPTABLES),
+        (["iptables", "ip6tables"], IPTABLES),
+        (["ip6tables-legacy"], IPTABLES),
+        (["nft", "arptables"], ARPTABLES),
+    ],
+)
+def test_units_that_may_take_rules_of_a_program_away(programs: list[str], loaders: tuple[str, ...]) -> None:
+    assert loaders_of(programs) == loaders
+    assert files_beside(loaders, OURS, "").keys() == {path_beside(loader, OURS) for loader in loaders}
+    assert files_beside(loaders, OURS, "").keys() <= set(every_path_beside(OURS))
+    assert (lines_after(loaders) == "") == (not loaders)
+
+
+def test_systemd_finds_no_fault_in_them(tmp_path: Path) -> None:
+    analyze = shutil.which("systemd-analyze")
+    if not analyze:
+        pytest.skip("needs systemd-analyze")
+    units = tmp_path / "systemd/system"
+    for path, text in files_beside(NFTABLES, OURS, "# head\n").items():
+        written = tmp_path / Path(path).relative_to("/etc")
+        written.parent.mkdir(parents=True)
+        written.write_text(text, encoding="utf-8")
+    service = "[Service]\nType=oneshot\nExecStart=/bin/true\n"
+    (units / "nftables.service").write_text(service, encoding="utf-8")
+    ours = f"[Unit]\n{lines_after(NFTABLES)}{service}ExecReload=/bin/true\n"
+    (units / OURS).write_text(ours, encoding="utf-8")
+    checked = subprocess.run(
+        [analyze, "verify", "--man=no", str(units / OURS), str(units / "nftables.service")],
+        env={"SYSTEMD_UNIT_PATH": f"{units}:/usr/lib/systemd/system"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "ours" not in checked.stdout + checked.stderr
