@@ -124,7 +124,9 @@ def test_a_real_server_stays_silent_when_a_service_starts_or_stops_that_empties_
 def theirs_put_back(host):
     """What Docker has in the container's own namespace, for the names of other containers, goes with the flush."""
     # Chains that are not there are saved, too.
-    host.check_output("iptables-save --table nat | grep --invert-match --regexp=^:INPUT --regexp=^:PREROUTING >/run/theirs")
+    host.check_output(
+        "iptables-save --table nat | grep --invert-match --regexp=^:INPUT --regexp=^:PREROUTING >/run/theirs"
+    )
     try:
         yield
     finally:

@@ -57,7 +57,12 @@ def test_what_begins(
 @pytest.mark.parametrize(
     ("named", "begins"),
     [([], True), ([RIP], True), ([VIP], True), ([RIP, VIP], False)],
-    ids=["no director has a file", "it serves something else", "others serve that VIP", "it is down, and was described"],
+    ids=[
+        "no director has a file",
+        "it serves something else",
+        "others serve that VIP",
+        "it is down, and was described",
+    ],
 )
 def test_one_that_cannot_be_reached_is_known_by_the_files_of_directors(named: list[str], begins: bool) -> None:
     described = {**BY_ADDRESS, "real_servers": [REAL_SERVER]}
