@@ -13,10 +13,10 @@ description:
   - For the playbook C(lvs.cluster.site), from the plans of O(ignore:lvs_cluster) and the tables of the directors.
   - A real server that could not be prepared throws away what directors send it by C(direct) and C(tunnel). Nothing
     begins where a director has it as a destination already, with the same forwarding, nor where it has the VIPs of the
-    service before the run, on another interface than its own address. Forwarding C(nat) needs nothing there, and
-    weight 0 sends nothing.
-  - One that could not be reached may be down, so that no director has it in its table. Nothing begins for it where
-    files of directors name its address and the VIPs of the service.
+    service before the run, on C(lo) or on the dummy interface that C(realserver_linux_arp_interface) names. Forwarding
+    C(nat) needs nothing there, and weight 0 sends nothing.
+  - One that could not be reached may be down, so that no director has it in its table. Nothing begins for it where the
+    files of a director name it in this service.
 positional: hostvars, real_servers, unreachable
 options:
   _input:
@@ -26,8 +26,8 @@ options:
   hostvars:
     description:
       - The variables of directors and real servers. Read are C(lvs_table), a result of M(lvs.cluster.ipvs_info);
-        C(lvs_named), whose C(stdout_lines) are the addresses in the files of a director; and the addresses in
-        C(ansible_facts).
+        C(lvs_named), whose C(stdout_lines) name services and real servers in the files of a director; and the
+        addresses in C(ansible_facts).
     type: dict
     required: true
   real_servers:
@@ -65,9 +65,12 @@ from ansible.errors import AnsibleFilterError
 
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.inventory import variables_of
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.observations import tables_from_hostvars
-from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.observed import normal
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.plain import plain
-from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.prepared import addresses_inside, services_begun
+from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.prepared import (
+    addresses_inside,
+    named_in_files,
+    services_begun,
+)
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.turned import own_addresses
 
 
@@ -86,11 +89,11 @@ def cluster_begun(
     held = {name: own_addresses(name, hostvars) for name in directors}
     held |= {name: addresses_inside(name, hostvars) for name in [*plain(real_servers), *plain(unreachable)]}
     away = plain(unreachable)
-    named = {normal(word) for name in directors for word in _words(variables_of(name, hostvars).get("lvs_named"))}
+    named = named_in_files(line for name in directors for line in _lines(variables_of(name, hostvars).get("lvs_named")))
     return services_begun(services, tables, [*plain(real_servers), *away], held, away=away, named=named)
 
 
-def _words(result: object) -> t.Sequence[str]:
+def _lines(result: object) -> t.Sequence[str]:
     read = plain(result)
     return (read.get("stdout_lines") if isinstance(read, dict) else None) or ()
 

@@ -107,6 +107,9 @@ def plan(request: Request, host: Host) -> Plan:
 
     draft = _Draft(host)
     _keep(draft, between)
+    # A run that breaks off leaves nothing that systemd does not know of.
+    _reload_systemd(draft, host.files)
+    kept_files = draft.host.files
     hidden_on = tuple(sorted({interface for vip in coming for interface in vip.hidden_on}))
     for interface in sorted({vip.interface for vip in coming if vip.interface}):
         _make_interface(draft, interface, is_ours=interface in between.links)
@@ -124,7 +127,8 @@ def plan(request: Request, host: Host) -> Plan:
     _give_back(draft, (*between.settings, *_unnoted_settings(coming, going, between, host)), final)
     _remove_empty_interfaces(draft, final)
     _forget(draft, final)
-    _tell_systemd(draft, before=host.files)
+    _reload_systemd(draft, kept_files)
+    _start_unit(draft, unit_before=host.files.get(UNIT_PATH))
 
     shown_vips = tuple(vip.address for vip in coming) + going
     touched = {operation.interface for operation in draft.operations if isinstance(operation, SetSysctl)}
@@ -390,11 +394,15 @@ def _forget(draft: _Draft, record: Record) -> None:
             draft.do(RemoveFile(path))
 
 
-def _tell_systemd(draft: _Draft, before: Mapping[str, str]) -> None:
-    unit, unit_before = draft.host.files.get(UNIT_PATH), before.get(UNIT_PATH)
-    runs = draft.host.systemd == "running"
-    if runs and any(draft.host.files.get(path) != before.get(path) for path in (UNIT_PATH, *HOOK_PATHS)):
+def _reload_systemd(draft: _Draft, before: Mapping[str, str]) -> None:
+    is_changed = any(draft.host.files.get(path) != before.get(path) for path in (UNIT_PATH, *HOOK_PATHS))
+    if is_changed and draft.host.systemd == "running":
         draft.do(TellSystemd(("daemon-reload",)))
+
+
+def _start_unit(draft: _Draft, unit_before: object) -> None:
+    unit = draft.host.files.get(UNIT_PATH)
+    runs = draft.host.systemd == "running"
     if unit is not None and draft.host.enabled_by != wanted_by(draft.host.record):
         draft.do(EnableUnit(again=bool(draft.host.enabled_by)))
     if unit is not None and unit != unit_before and runs:

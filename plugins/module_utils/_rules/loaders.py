@@ -30,7 +30,7 @@ ExecStopPost=-+/bin/systemctl --no-block try-reload-or-restart {unit}
 
 def loaders_of(programs: Iterable[str]) -> tuple[str, ...]:
     """The units that may take rules of these programs away, sorted: ``nft``, ``iptables``, ``ip6tables-legacy``, …"""
-    names = {program.replace("-legacy", "").replace("ip6", "ip") for program in programs}
+    names = {program.partition("-")[0].replace("ip6", "ip") for program in programs}
     return tuple(sorted({f"{loader}.service" for name in names for loader in _LOADERS[name]}))
 
 

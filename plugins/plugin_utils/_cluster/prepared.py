@@ -12,8 +12,19 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 
 from .capacity import Table
-from .inventory import addresses_on, hosts_from_hostvars, interfaces_from_facts, parse_address, variables_of
-from .observed import Values, described_destinations, destinations_of, forwarding_of, is_mark, key_of, normal, vips_of
+from .inventory import addresses_on, variables_of
+from .observed import (
+    ServiceKey,
+    Values,
+    described_destinations,
+    destinations_of,
+    forwarding_of,
+    is_mark,
+    key_of,
+    normal,
+    vips_of,
+)
+from .plain import plain
 
 
 def services_begun(
@@ -23,7 +34,7 @@ def services_begun(
     held: Mapping[str, Collection[str]],
     *,
     away: Collection[str] = (),
-    named: Collection[str] = (),
+    named: Collection[tuple[str, str]] = (),
 ) -> dict[str, list[str]]:
     """For each of these real servers the names of the services that it would get something of that it cannot take.
 
@@ -32,19 +43,21 @@ def services_begun(
     that gets it already, in the same way and for the same VIPs, gets nothing new.
 
     Those that are ``away`` could not even be reached. They may be down, and in no table for that: nothing is new for
-    them of which all addresses are ``named`` in the files of the directors.
+    them that is ``named`` in the files of a director (see ``named_in_files``).
     """
     served = {address for director in tables for address in held.get(director, ())}
     found: dict[str, list[str]] = {}
     for service in services:
         key, vips = key_of(service), set(vips_of(service))
+        # A mark does not say what is marked.
+        is_same = not is_mark(key) or vips <= served
         now = {
             (destination, str(entry.get("forwarding")))
             for table in tables.values()
             for destination, entry in destinations_of(table.get(key)).items()
-            # A mark does not say what is marked.
-            if not is_mark(key) or vips <= served
+            if is_same
         }
+        up = {destination for destination, _forwarding in now}
         for destination, entry in described_destinations(service).items():
             host, forwarding = str(entry.get("host")), forwarding_of(service, entry)
             is_able = forwarding == "nat" or (forwarding == "direct" and vips <= set(held.get(host, ())))
@@ -53,7 +66,7 @@ def services_begun(
                 or is_able
                 or int(entry.get("weight", 1)) == 0
                 or (destination, forwarding) in now
-                or (host in away and {destination[0], *vips} <= set(named))
+                or (host in away and is_same and destination not in up and (_place(key), destination[0]) in named)
             ):
                 continue
             names = found.setdefault(host, [])
@@ -62,15 +75,56 @@ def services_begun(
     return found
 
 
-def addresses_inside(name: str, hostvars: Mapping[str, Values]) -> list[str]:
-    """The addresses of a real server that are on another interface than its own ones.
+def named_in_files(lines: Iterable[str]) -> set[tuple[str, str]]:
+    """Which real servers the files of directors name in which service: pairs of ``_place`` and address.
 
-    A VIP beside the own address is no sign of a real server that was ready once: for such a VIP it answers ARP.
+    The lines are those of ``keepalived.conf``, ``ldirectord.cf`` and ``table.rules`` (as ipvsadm saves it) that begin a
+    service or name a real server.
     """
-    (host,) = hosts_from_hostvars([name], hostvars, with_interfaces=False)
-    own = {parse_address(address) for address in host.addresses}
-    facts = variables_of(name, hostvars).get("ansible_facts")
+    found = set()
+    place = ""
+    for line in lines:
+        words = line.replace("=", " ").split()
+        if words[0] == "virtual_server":
+            place = f"fwmark {words[2]}" if words[1] == "fwmark" else f"{normal(words[1])} {words[2]}"
+        elif words[0] in ("virtual", "virtual6"):
+            place = _written_place(words[1])
+        elif words[0] == "real_server":
+            found.add((place, normal(words[1])))
+        elif words[0] in ("real", "real6"):
+            found.add((place, _address_and_port(words[1])[0]))
+        elif words[0] == "-a" and "-r" in words:
+            found.add((_written_place(words[2]), _address_and_port(words[words.index("-r") + 1])[0]))
+    return found
+
+
+def _place(key: ServiceKey) -> str:
+    """A service as its files are searched for it: ``192.0.2.100 80``, or ``fwmark 7``. The protocol does not matter."""
+    return f"fwmark {key[2]}" if is_mark(key) else f"{key[1]} {key[2]}"
+
+
+def _written_place(text: str) -> str:
+    address, port = _address_and_port(text)
+    return f"{address} {port}" if port else f"fwmark {text}"
+
+
+def _address_and_port(text: str) -> tuple[str, str]:
+    """Both parts of ``192.0.2.21:80`` or ``[2001:db8::21]:80``; no port where there is none."""
+    if text.startswith("["):
+        address, _bracket, port = text[1:].partition("]")
+        return normal(address), port.lstrip(":")
+    address, _colon, port = text.partition(":")
+    return normal(address), port
+
+
+def addresses_inside(name: str, hostvars: Mapping[str, Values]) -> list[str]:
+    """The addresses of a real server where ``arp_hide`` sets VIPs: on ``lo``, or the interface that the host names.
+
+    A VIP elsewhere is no sign of a real server that was ready once: for one on its LAN it answers ARP.
+    """
+    variables = variables_of(name, hostvars)
+    facts = variables.get("ansible_facts")
     if not isinstance(facts, Mapping):
         return []
-    by_interface = [addresses_on(facts, interface.name) for interface in interfaces_from_facts(facts)]
-    return [normal(str(address)) for there in by_interface if own.isdisjoint(there) for address in there]
+    inside = ("lo", plain(variables.get("realserver_linux_arp_interface")) or "lo")
+    return [normal(str(address)) for interface in inside for address in addresses_on(facts, str(interface))]

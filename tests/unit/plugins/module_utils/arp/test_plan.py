@@ -206,10 +206,10 @@ def test_a_persistent_vip_is_noted_before_it_is_hidden_and_set() -> None:
     assert lines(plan(BOOT, host())) == [
         f"install -D -o root -g root -m 0644 /dev/stdin {SYSCTL_PATH}",
         f"install -D -o root -g root -m 0644 /dev/stdin {UNIT_PATH}",
+        "systemctl daemon-reload",
         *HIDE,
         ADD,
         "ip address add 2001:db8:2::100/128 dev lo",
-        "systemctl daemon-reload",
         f"systemctl enable {UNIT}",
         f"systemctl restart {UNIT}",
     ]

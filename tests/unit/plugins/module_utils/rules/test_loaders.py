@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.lvs.cluster.plugins.module_utils._arp.choose import PROGRAMS
 from ansible_collections.lvs.cluster.plugins.module_utils._rules.loaders import (
     every_path_beside,
     files_beside,
@@ -32,6 +33,8 @@ IPTABLES = ("ip6tables.service", "iptables.service", "netfilter-persistent.servi
         (["arptables-legacy"], ARPTABLES),
         (["iptables", "ip6tables"], IPTABLES),
         (["ip6tables-legacy"], IPTABLES),
+        (["ip6tables-nft"], IPTABLES),
+        (["arptables-nft"], ARPTABLES),
         (["nft", "arptables"], ARPTABLES),
     ],
 )
@@ -40,6 +43,12 @@ def test_units_that_may_take_rules_of_a_program_away(programs: list[str], loader
     assert files_beside(loaders, OURS, "").keys() == {path_beside(loader, OURS) for loader in loaders}
     assert files_beside(loaders, OURS, "").keys() <= set(every_path_beside(OURS))
     assert (lines_after(loaders) == "") == (not loaders)
+
+
+def test_there_are_such_units_for_every_program_of_ours() -> None:
+    programs = {program for tried in PROGRAMS.values() for program in tried} - {"", "firewall-cmd"}
+    assert programs >= {"nft", "iptables-nft", "arptables-legacy"}
+    assert all(loaders_of([program]) for program in programs)
 
 
 def test_systemd_finds_no_fault_in_them(tmp_path: Path) -> None:
