@@ -5,8 +5,8 @@
 
 nftables.service of Debian empties every table before it loads its file, and when it stops. What loads rules by
 iptables-restore empties the tables that its file names. A unit of ours comes after them at boot and is reloaded with
-them (``lines_after``). systemd does not start an active unit once more, and tells it nothing of a stop: so a file beside
-each of these units (a "drop-in" of systemd.unit(5)) has ours reloaded after it started or stopped.
+them (``lines_after``). systemd does not start an active unit once more, and tells it nothing of a stop: so a file
+beside each of these units (a "drop-in" of systemd.unit(5)) has ours reloaded after it started or stopped.
 """
 
 from __future__ import annotations
