@@ -12,11 +12,11 @@ author: The lvs.cluster contributors (@lvs-cluster)
 description:
   - For the playbook C(lvs.cluster.site), from the plans of O(ignore:lvs_cluster) and the tables of the directors.
   - A real server that could not be prepared throws away what directors send it by C(direct) and C(tunnel). Nothing
-    begins where a director has it as a destination already, with the same forwarding, nor where it has the VIPs of the
-    service before the run, on C(lo) or on the dummy interface that C(realserver_linux_arp_interface) names. Forwarding
-    C(nat) needs nothing there, and weight 0 sends nothing.
+    begins where a director sends it packets already, with the same forwarding, nor where it has the VIPs of the
+    service before the run, on its loopback interface or on the dummy interface that
+    C(realserver_linux_arp_interface) names. Forwarding C(nat) needs nothing there, and weight 0 sends nothing.
   - One that could not be reached may be down, so that no director has it in its table. Nothing begins for it where the
-    files of a director name it in this service.
+    files of a director name it in this service, with the same forwarding and a weight.
 positional: hostvars, real_servers, unreachable
 options:
   _input:
@@ -63,14 +63,11 @@ from collections.abc import Callable, Mapping
 
 from ansible.errors import AnsibleFilterError
 
+from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.director_files import named_in_files
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.inventory import variables_of
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.observations import tables_from_hostvars
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.plain import plain
-from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.prepared import (
-    addresses_inside,
-    named_in_files,
-    services_begun,
-)
+from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.prepared import addresses_inside, services_begun
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.turned import own_addresses
 
 

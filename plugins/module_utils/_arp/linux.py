@@ -88,7 +88,16 @@ def _without_rules(module: AnsibleModule) -> Host:
         ip_program=program,
         sysctls_writable=_is_writable(_SYSCTLS),
         has_arptables_service=_has_arptables_service(module),
+        is_unit_active=_is_unit_active(module),
     )
+
+
+def _is_unit_active(module: AnsibleModule) -> bool:
+    """Whether our unit has run; nobody asks where it is not there or no systemd runs."""
+    if not Path(UNIT_PATH).exists() or _systemd(module) != "running":
+        return True
+    status, _output, _errors = module.run_command(["systemctl", "--quiet", "is-active", UNIT])
+    return int(status) == 0
 
 
 def _has_arptables_service(module: AnsibleModule) -> bool:

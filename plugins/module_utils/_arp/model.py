@@ -79,7 +79,8 @@ class Host:
     ``trials`` maps (method, program) to what is against it on this host, to nothing when it works. ``programs`` are
     paths by name. ``zones`` are those of firewalld by interface, ``zone_sources`` the sources of those that let any of
     them in, where it had to be asked. ``own_addresses`` are as the call names them. ``has_arptables_service`` says that
-    the service of EL is enabled or active that replaces and removes all rules of arptables.
+    the service of EL is enabled or active that replaces and removes all rules of arptables, ``is_unit_active`` that our
+    unit has run, where it is there at all.
     """
 
     links: Mapping[str, Link]
@@ -99,6 +100,7 @@ class Host:
     zone_sources: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     own_addresses: tuple[IPAddress, ...] = ()
     has_arptables_service: bool = False
+    is_unit_active: bool = True
 
     @property
     def record(self) -> Record:
@@ -432,7 +434,7 @@ class TellSystemd:
         return ("systemctl", *self.words)
 
     def applied(self, host: Host) -> Host:
-        return host
+        return dataclasses.replace(host, is_unit_active=True) if self.words == ("restart", UNIT) else host
 
 
 @dataclasses.dataclass(frozen=True)

@@ -405,8 +405,11 @@ def _start_unit(draft: _Draft, unit_before: object) -> None:
     runs = draft.host.systemd == "running"
     if unit is not None and draft.host.enabled_by != wanted_by(draft.host.record):
         draft.do(EnableUnit(again=bool(draft.host.enabled_by)))
-    if unit is not None and unit != unit_before and runs:
-        # Sets what is set already, so it only proves that the next boot can.
+    # Where none of its interfaces is there it waits for one.
+    hidden_on = draft.host.record.hidden_on()
+    waits = bool(hidden_on) and not any(name in draft.host.links for name in hidden_on)
+    if unit is not None and runs and (unit != unit_before or not (draft.host.is_unit_active or waits)):
+        # Sets what is set already, so it proves that the next boot can; and what is active can be told of lost rules.
         draft.do(TellSystemd(("restart", UNIT)))
 
 

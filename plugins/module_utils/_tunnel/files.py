@@ -1,10 +1,11 @@
 # SPDX-FileCopyrightText: 2026 The lvs.cluster contributors
 # SPDX-License-Identifier: BSD-2-Clause
 # Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
-"""Our one file on the host: a unit of systemd that receives again after a reboot. Text only, nothing is written here.
+"""Our files on the host: a unit of systemd that receives again after a reboot. Text only, nothing is written here.
 
 It runs before ``network-pre.target``, so that nothing arrives that would be refused, and after those that load the
-host's own rules, because some of these throw away all others first. Its section ``X-Tunnel``, which systemd skips
+host's own rules, because some of these throw away all others first; what such a unit takes away later comes back by
+the files beside it (``_rules/loaders``). The section ``X-Tunnel``, which systemd skips
 (systemd.unit(5)), remembers what belongs to us.
 """
 

@@ -141,8 +141,9 @@ class _Run:
             addresses={family: _own_addresses(links, family, vips) for family in FAMILIES},
             mtu={family: self._mtu(links, family, vips) for family in FAMILIES},
             unit=unit,
-            hooks={path: text for path in files.HOOK_PATHS for text in [_text(path)] if text},
+            hooks={path: _text(path) for path in files.HOOK_PATHS if os.path.lexists(path)},
             is_enabled=any(Path(files.UNIT_PATH).parent.glob(f"*.wants/{files.UNIT}")),
+            is_active=self._is_active(),
             systemd=self._systemd(),
             programs=files.Programs(
                 str(self._ip), self._module.get_bin_path("modprobe", opt_dirs=_DIRECTORIES) or "/sbin/modprobe"
@@ -168,6 +169,13 @@ class _Run:
             return "running"
         has_it = Path(files.UNIT_PATH).parent.is_dir() and self._module.get_bin_path("systemctl")
         return "installed" if has_it else "missing"
+
+    def _is_active(self) -> bool:
+        """Whether our unit has run; nobody asks where it is not there or no systemd runs."""
+        if not Path(files.UNIT_PATH).exists() or self._systemd() != "running":
+            return True
+        status, _output, _errors = self._module.run_command(["systemctl", "--quiet", "is-active", files.UNIT])
+        return int(status) == 0
 
     def _output(self, *command: str) -> str:
         status, output, errors = self._module.run_command([str(self._ip), *command[1:]])

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
-from typing import Any, Mapping, Sequence
+from typing import Any, Iterable, Mapping, Sequence
 
 from ansible_collections.lvs.cluster.plugins.module_utils._tunnel.files import (
     DUMMY_ADDRESS,
@@ -75,6 +75,7 @@ class Host:
     unit: str = ""
     hooks: Mapping[str, str] = dataclasses.field(default_factory=dict)
     is_enabled: bool = False
+    is_active: bool = True  # where the unit is there at all
     systemd: str = "running"  # running | installed | missing
     programs: Programs = dataclasses.field(default_factory=lambda: Programs("/usr/sbin/ip", "/usr/sbin/modprobe"))
 
@@ -159,6 +160,8 @@ def plan(wanted: Goal, host: Host, limits: Limits, *, persistent: bool = True) -
     beside = hooks(programs) if unit else {}
     coming = [] if unit == host.unit or not unit else [_install(UNIT_PATH, unit)]
     coming += [_install(path, text) for path, text in beside.items() if host.hooks.get(path) != text]
+    # At once: a run that breaks off leaves nothing that systemd does not know of.
+    coming += [Operation(("systemctl", "daemon-reload"))] if coming and host.systemd == "running" else []
     coming += list(limits.operations) if wanted.clamps else []
     coming += _modules(wanted, host)
     for device in wanted.devices:
@@ -166,11 +169,12 @@ def plan(wanted: Goal, host: Host, limits: Limits, *, persistent: bool = True) -
     coming += [Operation(port_command(port)) for port in wanted.ports if port not in host.ports]
     going = _going(wanted, host)
     going += [] if wanted.clamps else list(limits.operations)
-    operations = [*coming, *going, *_systemd(unit, beside, host)]
+    going += _beside_no_more(beside, host)
+    operations = [*coming, *going, *_systemd(unit, host)]
     return Plan(
         tuple(operations),
         before=_shown_before(wanted, host, limits),
-        after=_shown_after(wanted, unit),
+        after=_shown_after(wanted, unit, beside),
     )
 
 
@@ -214,24 +218,30 @@ def _going(wanted: Goal, host: Host) -> list[Operation]:
     return [Operation(command) for command in going]
 
 
-def _systemd(unit: str, beside: Mapping[str, str], host: Host) -> list[Operation]:
-    runs = host.systemd == "running"
+def _beside_no_more(beside: Mapping[str, str], host: Host) -> list[Operation]:
+    """Files beside other units that are not needed any more. A folder stays where somebody else has a file in it."""
     left = [path for path in host.hooks if path not in beside]
-    # The folder stays where somebody else has a file in it.
-    commands: list[tuple[str, ...]] = [("rm", path) for path in left]
-    commands += [("rmdir", "--ignore-fail-on-non-empty", path.rpartition("/")[0]) for path in left]
-    is_new = unit != host.unit or dict(beside) != dict(host.hooks)
+    gone = [Operation(("rm", path)) for path in left]
+    gone += [
+        Operation(("rmdir", "--ignore-fail-on-non-empty", path.rpartition("/")[0]), optional=True) for path in left
+    ]
+    return [*gone, Operation(("systemctl", "daemon-reload"))] if gone and host.systemd == "running" else gone
+
+
+def _systemd(unit: str, host: Host) -> list[Operation]:
+    runs = host.systemd == "running"
+    commands: list[tuple[str, ...]]
     if unit:
-        commands += [("systemctl", "daemon-reload")] if is_new and runs else []
-        commands += [] if host.is_enabled else [("systemctl", "enable", UNIT)]
-        # Sets what is set already, so it only proves that the next boot can.
-        commands += [("systemctl", "restart", UNIT)] if unit != host.unit and runs else []
+        commands = [] if host.is_enabled else [("systemctl", "enable", UNIT)]
+        # Sets what is set already, so it proves that the next boot can; and what is active can be told of lost limits.
+        commands += [("systemctl", "restart", UNIT)] if runs and (unit != host.unit or not host.is_active) else []
         return [Operation(command) for command in commands]
-    if host.unit:
-        commands += [("systemctl", "disable", UNIT)] if host.is_enabled else []
-        commands += [("systemctl", "stop", UNIT)] if runs else []
-        commands += [("rm", UNIT_PATH)]
-    commands += [("systemctl", "daemon-reload")] if is_new and runs else []
+    if not host.unit:
+        return []
+    commands = [("systemctl", "disable", UNIT)] if host.is_enabled else []
+    commands += [("systemctl", "stop", UNIT)] if runs else []
+    commands += [("rm", UNIT_PATH)]
+    commands += [("systemctl", "daemon-reload")] if runs else []
     return [Operation(command) for command in commands]
 
 
@@ -244,15 +254,17 @@ def _shown_before(wanted: Goal, host: Host, limits: Limits) -> dict[str, Any]:
         "ports": [_shown(port) for port in host.ports if port in (*wanted.ports, *host.record.ports)],
         "mss": {str(each.vip): each.mss for each in limits.there if each},
         "unit": host.unit,
+        "beside": sorted(host.hooks),
     }
 
 
-def _shown_after(wanted: Goal, unit: str) -> dict[str, Any]:
+def _shown_after(wanted: Goal, unit: str, beside: Iterable[str]) -> dict[str, Any]:
     return {
         "devices": sorted(each.name for each in wanted.devices),
         "ports": [_shown(port) for port in wanted.ports],
         "mss": {str(each.vip): each.mss for each in wanted.clamps},
         "unit": unit,
+        "beside": sorted(beside),
     }
 
 

@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 
 from .capacity import Table
+from .director_files import place_of
 from .inventory import addresses_on, variables_of
 from .observed import (
-    ServiceKey,
     Values,
     described_destinations,
     destinations_of,
@@ -34,7 +34,7 @@ def services_begun(
     held: Mapping[str, Collection[str]],
     *,
     away: Collection[str] = (),
-    named: Collection[tuple[str, str]] = (),
+    named: Collection[tuple[str, str, str]] = (),
 ) -> dict[str, list[str]]:
     """For each of these real servers the names of the services that it would get something of that it cannot take.
 
@@ -43,7 +43,7 @@ def services_begun(
     that gets it already, in the same way and for the same VIPs, gets nothing new.
 
     Those that are ``away`` could not even be reached. They may be down, and in no table for that: nothing is new for
-    them that is ``named`` in the files of a director (see ``named_in_files``).
+    them that is ``named`` in the files of a director (see ``director_files``).
     """
     served = {address for director in tables for address in held.get(director, ())}
     found: dict[str, list[str]] = {}
@@ -55,7 +55,7 @@ def services_begun(
             (destination, str(entry.get("forwarding")))
             for table in tables.values()
             for destination, entry in destinations_of(table.get(key)).items()
-            if is_same
+            if is_same and int(entry.get("weight") or 0) > 0
         }
         up = {destination for destination, _forwarding in now}
         for destination, entry in described_destinations(service).items():
@@ -66,55 +66,18 @@ def services_begun(
                 or is_able
                 or int(entry.get("weight", 1)) == 0
                 or (destination, forwarding) in now
-                or (host in away and is_same and destination not in up and (_place(key), destination[0]) in named)
+                or (
+                    host in away
+                    and is_same
+                    and destination not in up
+                    and (place_of(key), destination[0], forwarding) in named
+                )
             ):
                 continue
             names = found.setdefault(host, [])
             if service["name"] not in names:
                 names.append(service["name"])
     return found
-
-
-def named_in_files(lines: Iterable[str]) -> set[tuple[str, str]]:
-    """Which real servers the files of directors name in which service: pairs of ``_place`` and address.
-
-    The lines are those of ``keepalived.conf``, ``ldirectord.cf`` and ``table.rules`` (as ipvsadm saves it) that begin a
-    service or name a real server.
-    """
-    found = set()
-    place = ""
-    for line in lines:
-        words = line.replace("=", " ").split()
-        if words[0] == "virtual_server":
-            place = f"fwmark {words[2]}" if words[1] == "fwmark" else f"{normal(words[1])} {words[2]}"
-        elif words[0] in ("virtual", "virtual6"):
-            place = _written_place(words[1])
-        elif words[0] == "real_server":
-            found.add((place, normal(words[1])))
-        elif words[0] in ("real", "real6"):
-            found.add((place, _address_and_port(words[1])[0]))
-        elif words[0] == "-a" and "-r" in words:
-            found.add((_written_place(words[2]), _address_and_port(words[words.index("-r") + 1])[0]))
-    return found
-
-
-def _place(key: ServiceKey) -> str:
-    """A service as its files are searched for it: ``192.0.2.100 80``, or ``fwmark 7``. The protocol does not matter."""
-    return f"fwmark {key[2]}" if is_mark(key) else f"{key[1]} {key[2]}"
-
-
-def _written_place(text: str) -> str:
-    address, port = _address_and_port(text)
-    return f"{address} {port}" if port else f"fwmark {text}"
-
-
-def _address_and_port(text: str) -> tuple[str, str]:
-    """Both parts of ``192.0.2.21:80`` or ``[2001:db8::21]:80``; no port where there is none."""
-    if text.startswith("["):
-        address, _bracket, port = text[1:].partition("]")
-        return normal(address), port.lstrip(":")
-    address, _colon, port = text.partition(":")
-    return normal(address), port
 
 
 def addresses_inside(name: str, hostvars: Mapping[str, Values]) -> list[str]:
@@ -126,5 +89,6 @@ def addresses_inside(name: str, hostvars: Mapping[str, Values]) -> list[str]:
     facts = variables.get("ansible_facts")
     if not isinstance(facts, Mapping):
         return []
-    inside = ("lo", plain(variables.get("realserver_linux_arp_interface")) or "lo")
-    return [normal(str(address)) for interface in inside for address in addresses_on(facts, str(interface))]
+    # BSD, macOS and Solaris call it lo0.
+    inside = {"lo", "lo0", str(plain(variables.get("realserver_linux_arp_interface")) or "lo")}
+    return [normal(str(address)) for interface in inside for address in addresses_on(facts, interface)]

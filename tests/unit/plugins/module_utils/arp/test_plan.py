@@ -424,6 +424,14 @@ def test_the_name_of_a_device_unit_is_escaped_as_systemd_does_it() -> None:
     assert wanted_by(record)[1] == r"sys-subsystem-net-devices-br\x2dlan.device"
 
 
+def test_a_unit_that_a_broken_run_did_not_start_is_started() -> None:
+    built = dataclasses.replace(done(host(), plan(BOOT, host())), is_unit_active=False)
+    assert lines(plan(BOOT, built)) == [f"systemctl restart {UNIT}"]
+    assert plan(BOOT, done(built, plan(BOOT, built))).operations == ()
+    waiting = dataclasses.replace(built, links={name: each for name, each in built.links.items() if name == "lo"})
+    assert f"systemctl restart {UNIT}" not in lines(plan(BOOT, waiting)), "no interface is there to be hidden on"
+
+
 def test_a_further_interface_starts_the_unit_too() -> None:
     built = done(host(), plan(BOOT, host()))
     grown = built.with_link(link("eth1", "192.0.2.22/24"))

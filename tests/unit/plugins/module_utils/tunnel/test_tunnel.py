@@ -4,13 +4,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import ipaddress
 from typing import Any
 
 import pytest
 
 from ansible_collections.lvs.cluster.plugins.module_utils._tunnel import clamp
-from ansible_collections.lvs.cluster.plugins.module_utils._tunnel.files import Programs, Record, record_of, unit_text
+from ansible_collections.lvs.cluster.plugins.module_utils._tunnel.files import (
+    UNIT,
+    UNIT_PATH,
+    Programs,
+    Record,
+    record_of,
+    unit_text,
+)
 from ansible_collections.lvs.cluster.plugins.module_utils._tunnel.model import (
     Clamp,
     Device,
@@ -23,10 +31,11 @@ from ansible_collections.lvs.cluster.plugins.module_utils._tunnel.model import (
     ports,
     wanted,
 )
-from ansible_collections.lvs.cluster.plugins.module_utils._tunnel.plan import Host, Limits, goal, plan
+from ansible_collections.lvs.cluster.plugins.module_utils._tunnel.plan import Host, Limits, Plan, goal, plan
 
 VIP, VIP6 = ipaddress.ip_address("192.0.2.100"), ipaddress.ip_address("2001:db8:2::100")
 ADDRESSES = {"ipv4": ("203.0.113.21", "203.0.113.22"), "ipv6": ("2001:db8:3::21",)}
+BESIDE = "/etc/systemd/system/nftables.service.d/lvs-cluster-tunnel.conf"
 MTU = {"ipv4": 1500, "ipv6": 1500}
 
 
@@ -106,8 +115,39 @@ def test_the_unit_remembers_what_was_asked_for() -> None:
 def test_a_device_rises_last_and_is_noted_first() -> None:
     aim = goal(Wanted((Tunnel("ipip"),), (VIP,), 0), Host(), present=True, exclusive=True)
     lines = [operation.line.split(" ")[:3] for operation in plan(aim, Host(), Limits()).operations]
-    assert [line[0] for line in lines] == ["install", "ip", "sysctl", "ip", "ip", "systemctl", "systemctl", "systemctl"]
-    assert lines[4] == ["ip", "link", "set"]
+    assert [line[0] for line in lines] == ["install", "systemctl", "ip", "sysctl", "ip", "ip", "systemctl", "systemctl"]
+    assert lines[5] == ["ip", "link", "set"]
+
+
+def test_a_unit_hears_when_its_limits_may_be_gone_and_what_tells_it_goes_with_them() -> None:
+    aim = goal(Wanted((Tunnel("ipip"),), (VIP,)), Host(), present=True, exclusive=True)
+    limited = Limits(unit_commands=("/sbin/nft x",), loaders=("nftables.service",))
+    coming = plan(aim, Host(), limited)
+    assert of_files(coming)[-2:] == [f"systemctl enable {UNIT}", f"systemctl restart {UNIT}"]
+    written = {operation.command[-1]: operation.text or "" for operation in coming.operations if operation.text}
+    assert [*written] == [UNIT_PATH, BESIDE]
+    assert "ReloadPropagatedFrom=nftables.service\n" in written[UNIT_PATH]
+    assert "\nExecStart=/sbin/nft x\n" in written[UNIT_PATH]
+    assert "\nExecReload=/sbin/nft x\n" in written[UNIT_PATH]
+
+    there = Host(unit=written[UNIT_PATH], hooks={BESIDE: written[BESIDE]}, is_enabled=True)
+    assert of_files(plan(aim, there, limited)) == []
+    broken_off = dataclasses.replace(there, is_active=False)
+    assert of_files(plan(aim, broken_off, limited)) == [f"systemctl restart {UNIT}"]
+    lost = plan(aim, dataclasses.replace(there, hooks={}), limited)
+    assert [line.rpartition(" ")[2] for line in of_files(lost)] == [BESIDE, "daemon-reload"]
+    assert (lost.before["beside"], lost.after["beside"]) == ([], [BESIDE])
+
+    without = of_files(plan(aim, there, Limits()))
+    away = [f"rm {BESIDE}", f"rmdir --ignore-fail-on-non-empty {BESIDE.rpartition('/')[0]}", "systemctl daemon-reload"]
+    assert [line for line in without if line in away] == [*away[2:], *away]
+    gone = plan(goal(Wanted(), there, present=False, exclusive=True), there, Limits())
+    disabled = [f"systemctl disable {UNIT}", f"systemctl stop {UNIT}", f"rm {UNIT_PATH}", "systemctl daemon-reload"]
+    assert of_files(gone) == [*away, *disabled]
+
+
+def of_files(planned: Plan) -> list[str]:
+    return [one.line for one in planned.operations if one.command[0] in {"install", "rm", "rmdir", "systemctl"}]
 
 
 def test_what_is_added_keeps_what_was_asked_for_earlier() -> None:

@@ -278,6 +278,8 @@ def test_what_directors_would_begin_to_send_is_seen_by_what_they_send_now() -> N
         "ansible_facts": {**facts, "eth0": {"ipv4": lan}, "lo": {"ipv4": lo, "ipv4_secondaries": [vip]}},
     }
     assert cluster_begun(plans, {**variables, "rs2": vips}, ["rs2"]) == {}, "taken out by its check, it has its VIPs"
+    bsd = {"interfaces": ["em0", "lo0"], "lo0": {"ipv4": [lo, vip]}}
+    assert cluster_begun(plans, {**variables, "rs2": {**vips, "ansible_facts": bsd}}, ["rs2"]) == {}
     lvs0 = {**facts, "eth0": {"ipv4": lan}, "lo": {"ipv4": lo}, "lvs0": {"ipv4": vip}}
     dummy = {**vips, "realserver_linux_arp_interface": "lvs0", "ansible_facts": lvs0}
     assert cluster_begun(plans, {**variables, "rs2": dummy}, ["rs2"]) == {}
@@ -289,7 +291,8 @@ def test_what_directors_would_begin_to_send_is_seen_by_what_they_send_now() -> N
     assert cluster_begun(plans, nobody, ["rs1", "rs2"]) == {**both, "rs2": ["web", "web6"]}
     assert cluster_begun(plans, nobody, []) == {}
     assert cluster_begun(plans, nobody, [], ["rs1"]) == both
-    named = [f"virtual_server {VIP} 80 {{", "real_server 192.0.2.21 80 {", f"virtual_server {VIP6} 80 {{"]
+    services = [f"virtual_server {VIP} 80 {{", "lvs_method DR"], [f"virtual_server {VIP6} 80 {{", "lvs_method DR"]
+    named = [*services[0], "real_server 192.0.2.21 80 {", *services[1]]
     files = {"lvs_named": {"stdout_lines": [*named, "real_server 2001:db8:2::21 80 {"]}}
     assert cluster_begun(plans, {**nobody, "lb2": {**nobody["lb2"], **files}}, [], ["rs1"]) == {}
     for change, begun in (({"forwarding": "nat"}, {}), ({"weight": 0}, {}), ({"forwarding": "tunnel"}, both)):

@@ -9,7 +9,7 @@ import typing as t
 import pytest
 
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.observed import key_of
-from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.prepared import named_in_files, services_begun
+from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster.prepared import services_begun
 
 VIP, OTHER, RIP = "192.0.2.100", "192.0.2.101", "192.0.2.21"
 REAL_SERVER = {"host": "rs1", "address": RIP, "port": 80, "weight": 1, "forwarding": "direct"}
@@ -54,59 +54,41 @@ def test_what_begins(
     assert services_begun([described], tables, ["rs2"], held) == {}
 
 
-KEEPALIVED = """
-virtual_server 192.0.2.100 80 {
-    real_server 192.0.2.21 80 {
-virtual_server 2001:DB8:0::100 443 {
-    real_server 2001:db8::0:21 8443 {
-virtual_server fwmark 7 {
-    real_server 192.0.2.21 0 {
-"""
-LDIRECTORD = """
-virtual = 192.0.2.100:80
-    real = 192.0.2.21:80 gate 1
-virtual6 = [2001:db8::100]:443
-    real6 = [2001:db8::21]:8443 gate 1
-virtual = 7
-    real = 192.0.2.21 gate 1
-"""
-TABLE = """
--a -t 192.0.2.100:80 -r 192.0.2.21:80 -g -w 1
--a -t [2001:db8::100]:443 -r [2001:db8::21]:8443 -g -w 1
--a -f 7 -r 192.0.2.21:0 -g -w 1
-"""
-
-
-@pytest.mark.parametrize("text", [KEEPALIVED, LDIRECTORD, TABLE], ids=["keepalived", "ldirectord", "ipvsadm"])
-def test_files_of_directors_name_real_servers_by_service(text: str) -> None:
-    assert named_in_files(text.split("\n")[1:-1]) == {
-        ("192.0.2.100 80", "192.0.2.21"),
-        ("2001:db8::100 443", "2001:db8::21"),
-        ("fwmark 7", "192.0.2.21"),
-    }
+def test_a_share_of_nothing_is_no_share() -> None:
+    described = {**BY_ADDRESS, "real_servers": [REAL_SERVER]}
+    entry = {"destination": RIP, "destination_port": 80, "forwarding": "direct", "weight": 0}
+    tables = {"lb1": {key_of(described): {"destinations": [entry]}}}
+    assert services_begun([described], tables, ["rs1"], {}) == {"rs1": ["web"]}
+    assert services_begun([described], tables, ["rs1"], {"rs1": [VIP]}) == {}, "it is drained"
 
 
 @pytest.mark.parametrize(
     ("service", "sent", "named", "held", "begins"),
     [
         (BY_ADDRESS, None, set(), {}, True),
-        (BY_ADDRESS, None, {(f"{VIP} 25", RIP), (f"{VIP} 80", "192.0.2.22")}, {}, True),
-        (BY_ADDRESS, None, {(f"{VIP} 80", RIP)}, {}, False),
-        (BY_ADDRESS, "tunnel", {(f"{VIP} 80", RIP)}, {}, True),
-        (BY_MARK, None, {("fwmark 7", RIP)}, {"lb1": [VIP, OTHER]}, False),
-        (BY_MARK, None, {("fwmark 7", RIP)}, {"lb1": [VIP]}, True),
+        (BY_ADDRESS, None, {(f"{VIP} 25", RIP, "direct"), (f"{VIP} 80", "192.0.2.22", "direct")}, {}, True),
+        (BY_ADDRESS, None, {(f"{VIP} 80", RIP, "direct")}, {}, False),
+        (BY_ADDRESS, None, {(f"{VIP} 80", RIP, "nat")}, {}, True),
+        (BY_ADDRESS, "tunnel", {(f"{VIP} 80", RIP, "direct")}, {}, True),
+        (BY_MARK, None, {("fwmark 7", RIP, "direct")}, {"lb1": [VIP, OTHER]}, False),
+        (BY_MARK, None, {("fwmark 7", RIP, "direct")}, {"lb1": [VIP]}, True),
     ],
     ids=[
         "no director has a file",
         "it serves something else",
         "it is down, and was described",
+        "it is down, and was described with NAT",
         "it is up, and gets it in another way",
         "the mark is for the same VIPs",
         "the mark is for one VIP more",
     ],
 )
 def test_one_that_cannot_be_reached_is_known_by_the_files_of_directors(
-    service: dict[str, t.Any], sent: str | None, named: set[tuple[str, str]], held: dict[str, list[str]], begins: bool
+    service: dict[str, t.Any],
+    sent: str | None,
+    named: set[tuple[str, str, str]],
+    held: dict[str, list[str]],
+    begins: bool,
 ) -> None:
     described = {**service, "real_servers": [REAL_SERVER]}
     entries = [{"destination": RIP, "destination_port": 80, "forwarding": sent, "weight": 1}] if sent else []
