@@ -32,8 +32,8 @@ description:
     C(lvs-cluster-tunnel).
   - One unit of systemd, C(lvs-cluster-tunnel.service), makes all of this again at boot, before the network, and
     remembers what belongs to this module. It sets the limits of segments again after a unit was
-    started, stopped or reloaded that may empty their table: C(nftables), for limits by iptables also C(iptables),
-    C(ip6tables) and C(netfilter-persistent). Of a start or stop it hears by a file C(lvs-cluster-tunnel.conf) beside
+    started, stopped or reloaded that may empty their table (C(nftables), for limits by iptables also C(iptables),
+    C(ip6tables) and C(netfilter-persistent)). Of a start or stop it hears by a file C(lvs-cluster-tunnel.conf) beside
     these units. Without tunnels nothing is left.
 options:
   tunnels:
