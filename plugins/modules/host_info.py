@@ -154,6 +154,11 @@ host:
             - Whether neighbours are asked for there, by ARP or neighbour discovery. They are not on V(loopback) and on
               most tunnels.
           type: bool
+        lower:
+          description:
+            - The interface below, where both hear the same questions for addresses (C(macvlan), C(macvtap), C(ipvlan)).
+              Empty for others.
+          type: str
         mtu:
           description: The largest packet that it takes, in bytes.
           type: int

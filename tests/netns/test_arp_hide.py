@@ -20,7 +20,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from arp_cases import MAC, OTHER, RIP, VIP, VIP6, answers_arp, make_lan, serves, state, vip_is_held
+from arp_cases import MAC, OTHER, RIP, RIP6, VIP, VIP6, answers_arp, make_lan, serves, state, vip_is_held
 from fwmark_cases import inside
 from kernel_tools import ModuleRun, Tool
 
@@ -164,6 +164,32 @@ def test_a_vip_of_no_subnet_here_is_hidden_where_the_directors_are(
     assert f"who-has 192.0.2.77 tell {RIP}" in question_asked_as(ROUTED)
     assert not run_module("arp_hide", parameters)["changed"]
     run_module("arp_hide", {"addresses": [ROUTED], "own_addresses": [RIP], "state": "absent"})
+    assert state(tool) == pristine
+
+
+@pytest.mark.proves(system="Linux", method=["arp_ignore", "nftables", "arptables", "redirect"], how="packets")
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("kind", ["bridge", "macvlan"])
+def test_the_lan_is_reached_by_an_interface_on_top_of_another(
+    run_module: ModuleRun, tool: Tool, kind: str, method: str
+) -> None:
+    tool("ip", "address", "flush", "dev", "eth0", "scope", "global")
+    if kind == "bridge":
+        tool("ip", "link", "add", "lan0", "address", MAC, "type", "bridge")
+        tool("ip", "link", "set", "eth0", "master", "lan0")
+    else:
+        tool("ip", "link", "add", "lan0", "link", "eth0", "type", "macvlan", "mode", "bridge")
+    tool("ip", "link", "set", "lan0", "up")
+    tool("ip", "address", "add", f"{RIP}/24", "dev", "lan0")
+    tool("ip", "address", "add", f"{RIP6}/64", "dev", "lan0", "nodad")
+    pristine = state(tool)
+    parameters = {"addresses": [VIP, VIP6], "own_addresses": [RIP], "method": method}
+    assert answers_arp(RIP)
+    run_module("arp_hide", parameters)
+    assert not answers_arp(VIP)
+    assert answers_arp(RIP)
+    assert not run_module("arp_hide", parameters)["changed"]
+    run_module("arp_hide", {"addresses": [VIP, VIP6], "own_addresses": [RIP], "state": "absent"})
     assert state(tool) == pristine
 
 

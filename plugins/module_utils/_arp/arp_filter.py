@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import Iterable
 
-from ansible_collections.lvs.cluster.plugins.module_utils._arp.arp_ignore import interfaces_for
+from ansible_collections.lvs.cluster.plugins.module_utils._arp.arp_ignore import interfaces_for, interfaces_leading_to
 from ansible_collections.lvs.cluster.plugins.module_utils._arp.files import HiddenVip
 from ansible_collections.lvs.cluster.plugins.module_utils._arp.model import Host
 from ansible_collections.lvs.cluster.plugins.module_utils._host.links import IPAddress
@@ -24,6 +24,8 @@ def asks_as(vip: IPAddress, host: Host) -> tuple[tuple[str, str], ...]:
     """The interfaces on which this host may ask as the VIP, each with the address to ask as (empty: it has none)."""
     noted = {name: own for known in host.record.vip(vip) for name, own in known.asks_as if name not in host.links}
     found = {name: _own_address(name, vip, host) for name in interfaces_for(vip, host)}
+    # One that only hears the same, and has no address, is none that this host asks on.
+    found = {name: own for name, own in found.items() if own or name in interfaces_leading_to(vip, host)}
     return tuple(sorted({**noted, **found}.items()))
 
 

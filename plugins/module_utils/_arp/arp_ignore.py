@@ -20,7 +20,7 @@ from typing import Container, Iterable
 from ansible_collections.lvs.cluster.plugins.module_utils._arp.files import HiddenVip, Setting
 from ansible_collections.lvs.cluster.plugins.module_utils._arp.model import KUBE_PROXY, PRIVATE_KINDS, Host, SetSysctl
 from ansible_collections.lvs.cluster.plugins.module_utils._arp.rules import silenced
-from ansible_collections.lvs.cluster.plugins.module_utils._host.links import IPAddress
+from ansible_collections.lvs.cluster.plugins.module_utils._host.links import IPAddress, Link
 
 HIDING = {"arp_ignore": 1, "arp_announce": 2}
 
@@ -29,14 +29,24 @@ _HIDING_VALUES = {"arp_ignore": (1, 2, 8), "arp_announce": (2,)}
 
 
 def interfaces_for(vip: IPAddress, host: Host) -> tuple[str, ...]:
-    """Where ARP for the VIP can arrive, sorted: interfaces with a subnet that holds it, else that of the default route.
+    """Where ARP for the VIP can arrive, sorted: on the interfaces that lead there, and on all that hear the same.
+
+    Such as the interface below a macvlan: without an address of its own, too, it answers for those of the host.
+    """
+    asked = _asked(host)
+    wires = {asked[name].wire for name in interfaces_leading_to(vip, host)}
+    return tuple(sorted(name for name, link in asked.items() if link.wire in wires))
+
+
+def interfaces_leading_to(vip: IPAddress, host: Host) -> tuple[str, ...]:
+    """The interfaces with a subnet that holds the VIP, else that of the default route, sorted.
 
     Also those on which the cluster knows this host. The directors are there, and the network of a routed VIP may be on
     the same wire without this host having an address of it.
     """
     if vip.version == 6:
         return ()
-    asked = {link.name: link for link in host.links.values() if link.arp and link.kind not in PRIVATE_KINDS}
+    asked = _asked(host)
     with_subnet = [
         name
         for name, link in asked.items()
@@ -44,6 +54,11 @@ def interfaces_for(vip: IPAddress, host: Host) -> tuple[str, ...]:
     ]
     found = {*(with_subnet or host.default_route), *host.own_interfaces(4)}
     return tuple(sorted(found & asked.keys()))
+
+
+def _asked(host: Host) -> dict[str, Link]:
+    """The interfaces on which others ask for addresses, by name."""
+    return {link.name: link for link in host.links.values() if link.arp and link.kind not in PRIVATE_KINDS}
 
 
 def mistakes(interfaces: Iterable[str], host: Host) -> list[str]:

@@ -15,6 +15,8 @@ from typing import Any, Collection, Union
 
 IPAddress = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
 IPInterface = Union[ipaddress.IPv4Interface, ipaddress.IPv6Interface]
+#: Kinds of interfaces that take broadcasts from the one below without keeping them from it.
+_ON_THE_SAME_WIRE = ("macvlan", "macvtap", "ipvlan", "ipvtap")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,6 +43,13 @@ class Link:
     local: str = ""
     remote: str = ""
     addresses: tuple[LinkAddress, ...] = ()
+    #: The interface below this one, where both hear the same questions for addresses; empty for others.
+    lower: str = ""
+
+    @property
+    def wire(self) -> str:
+        """The interface by whose wire this one is reached: its own name, or that of the one below."""
+        return self.lower or self.name
 
 
 def links_of(ip_details_address: str) -> list[Link]:
@@ -68,6 +77,7 @@ def links_of(ip_details_address: str) -> list[Link]:
                 for found in entry.get("addr_info", ())
                 if found.get("family") in ("inet", "inet6") and "local" in found
             ),
+            lower=str(entry.get("link", "")) if _kind_of(entry) in _ON_THE_SAME_WIRE else "",
         )
         for entry in json.loads(ip_details_address or "[]")
         if entry.get("ifname")  # old releases print an empty object for every interface that a filter left out

@@ -118,6 +118,7 @@ def _interface(link: Link) -> dict[str, Any]:
         "mac": link.mac,
         "up": link.up,
         "arp": link.arp,
+        "lower": link.lower,
         "mtu": link.mtu,
         "received_packets": link.received_packets,
         **own,

@@ -221,6 +221,10 @@ class SeenHost:
         seen = self.interfaces.get(interface) or {}
         return interface == "lo" or seen.get("type") in ("loopback", "dummy") or seen.get("arp") is False
 
+    def wire_of(self, interface: str) -> str:
+        """The interface by whose wire this one is reached: itself, or the one below a macvlan."""
+        return str((self.interfaces.get(interface) or {}).get("lower") or interface)
+
     def macs(self) -> set[str]:
         return {str(interface.get("mac")).lower() for interface in self.interfaces.values() if interface.get("mac")}
 

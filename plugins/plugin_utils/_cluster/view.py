@@ -256,7 +256,7 @@ class View:
         """The interfaces on which ARP for the VIP can arrive, as far as addresses tell it.
 
         Those of a subnet that holds it, or where there is none those of the default route; and those with an address by
-        which the directors know this real server. So does ``arp_hide``.
+        which the directors know this real server; and all on the wire of one of these. So does ``arp_hide``.
         """
         own = {address for address in self.own_addresses(real_server.name) if version_of(address) == version_of(vip)}
         found = {name for name, network in real_server.networks() if ipaddress.ip_address(vip) in network}
@@ -266,4 +266,6 @@ class View:
             if route.get("family") == f"ipv{version_of(vip)}"
         }
         found |= {str(place.get("interface")) for address in own for place in real_server.places_of(address)}
-        return {name for name in found if not real_server.is_private(name)}
+        seen = {name for name in (*found, *real_server.interfaces) if not real_server.is_private(name)}
+        wires = {real_server.wire_of(name) for name in found & seen}
+        return {name for name in seen if real_server.wire_of(name) in wires}

@@ -98,6 +98,12 @@ ADD = "ip address add 192.0.2.100/32 dev lo"
             id="a dot in an interface's name is no separator",
         ),
         pytest.param(
+            host(link("eth0"), link("lan0", "192.0.2.21/24", kind="macvlan", lower="eth0")),
+            Request((VIP,)),
+            [*HIDE, *(line.replace("eth0", "lan0") for line in HIDE), ADD],
+            id="the interface below a macvlan hears the same",
+        ),
+        pytest.param(
             host(link("lo", "192.0.2.100/24", kind="loopback")),
             Request((VIP,)),
             [*HIDE, "ip address delete 192.0.2.100/24 dev lo", ADD],

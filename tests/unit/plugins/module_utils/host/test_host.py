@@ -151,6 +151,13 @@ def test_what_is_no_sysctl_has_no_value(name: str) -> None:
     assert sysctl_text(name) is None
 
 
+def test_a_macvlan_is_on_the_wire_of_the_interface_below_it_and_a_vlan_is_not() -> None:
+    kinds = {"lan0": "macvlan", "eth0.7": "vlan"}
+    data: list[dict[str, object]] = [{"ifname": "eth0"}]
+    data += [{"ifname": name, "link": "eth0", "linkinfo": {"info_kind": kind}} for name, kind in kinds.items()]
+    assert [link.wire for link in links_of(json.dumps(data))] == ["eth0", "eth0", "eth0.7"]
+
+
 def test_a_tunnel_has_ends_and_any_address_is_none() -> None:
     data = [
         {"ifname": "tunl0", "linkinfo": {"info_kind": "ipip", "info_data": {"remote": "any", "local": "192.0.2.21"}}}

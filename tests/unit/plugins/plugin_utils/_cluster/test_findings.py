@@ -88,6 +88,11 @@ CASES: list[tuple[str, list[Break], list[tuple[str, str]]]] = [
         [("rs1", "On eth1 arp_ignore is 3, which does not hide the VIP")],
     ),
     (
+        "not hidden on a macvlan over the interface that the directors know",
+        [add_interface("rs1", "lan0", type="macvlan", lower="eth0", arp_ignore=0, arp_announce=2)],
+        [("rs1", "On lan0 arp_ignore is 0, so this host answers ARP for the VIP")],
+    ),
+    (
         "healthy, its IPv6 address is on another interface",
         [
             add_interface("rs1", "eth1", arp_ignore=0, arp_announce=0),
